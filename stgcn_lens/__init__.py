@@ -1,4 +1,4 @@
-"""stgcn_lens: what did a spatio-temporal graph convolution network learn, at which layer, and can it be trusted?
+"""Analysis of what spatio-temporal graph convolution networks learn, at which layer, and whether to trust it.
 
 Axes, everywhere: N clips, M bodies, C channels, T frames, V joints, L layers, K partitions, k neighbours,
 r_l total temporal stride of layer l, D = C_l * V features of one frame. A clip is (C, T, V, M); a model's trunk

@@ -85,6 +85,43 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
+class NpyWriter:
+    """A `.npy` file written row by row, for arrays larger than memory; whole once `close` has written its header."""
+
+    _HEADER = 128  # bytes, a multiple of 64 as the format asks, room for any shape
+
+    def __init__(self, path: Path, dtype: Any, row: tuple[int, ...]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.dtype, self.row, self.rows = np.dtype(dtype), row, 0
+        self._stream = path.open("wb+")
+        self._stream.write(b"\0" * self._HEADER)
+
+    def append(self, rows: np.ndarray) -> None:
+        """Add rows of shape (n, *row)."""
+        if rows.shape[1:] != self.row:
+            raise ValueError(f"rows of shape {rows.shape[1:]}, expected {self.row}")
+        self._stream.write(np.ascontiguousarray(rows, dtype=self.dtype).data)
+        self.rows += len(rows)
+
+    def close(self) -> None:
+        """Write the header (format version 1.0) in front of the rows, and close the file."""
+        text = repr({"descr": self.dtype.str, "fortran_order": False, "shape": (self.rows, *self.row)})
+        self._stream.seek(0)
+        self._stream.write(b"\x93NUMPY\x01\x00" + (self._HEADER - 10).to_bytes(2, "little"))
+        self._stream.write(text.encode().ljust(self._HEADER - 11) + b"\n")
+        self._stream.close()
+
+
+def read_rows(array: np.ndarray, begin: int, end: int) -> np.ndarray:
+    """Rows begin..end of an array; of a memory map, read from its file, so that no mapped page stays resident."""
+    if isinstance(array, np.memmap) and array.filename is not None:
+        row = int(np.prod(array.shape[1:], dtype=np.int64))
+        offset = array.offset + begin * row * array.dtype.itemsize
+        flat = np.fromfile(array.filename, array.dtype, (end - begin) * row, offset=offset)
+        return flat.reshape(end - begin, *array.shape[1:])
+    return array[begin:end]
+
+
 def plain(value: Any) -> Any:
     """A value as JSON can hold it: dataclasses to dicts, paths to text, numpy to Python, NaN to None."""
     if is_dataclass(value) and not isinstance(value, type):
@@ -127,7 +164,10 @@ class Run:
         path = Path(path)
         if not (path / MANIFEST).is_file():
             raise RunError(
-                "not a run folder", file=path, expected=f"a folder that holds {MANIFEST}", fix="make one: stgcn-lens train"
+                "not a run folder",
+                file=path,
+                expected=f"a folder that holds {MANIFEST}",
+                fix="make one: stgcn-lens train",
             )
         run = cls(path)
         run.manifest()
@@ -226,7 +266,9 @@ class Run:
         return record.get("status") == "done" and record.get("key") == key
 
     @contextmanager
-    def stage(self, stage: str, *, config: Any, inputs: Mapping[str, str], device: str = "cpu") -> Iterator[dict[str, Any]]:
+    def stage(
+        self, stage: str, *, config: Any, inputs: Mapping[str, str], device: str = "cpu"
+    ) -> Iterator[dict[str, Any]]:
         """Record a stage while it runs: "running" at its start, "done" or "failed" at its end.
 
         Yields the record; what the block adds to it (numbers worth showing) is kept in the manifest.

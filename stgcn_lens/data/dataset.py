@@ -14,15 +14,16 @@ than memory stay on disk.
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.errors import DataError
-from stgcn_lens.runs import atomic, atomic_folder, fingerprint
+from stgcn_lens.runs import NpyWriter, atomic, atomic_folder, fingerprint, read_rows
 from stgcn_lens.skeleton import Layout, get_layout
 
 FORMAT = 1
@@ -112,13 +113,13 @@ class ClipSet:
         i = i % len(self.rows)
         begin, end = int(self._starts[i]), int(self._starts[i + 1])
         shape = (row.frames, row.bodies)
-        xyz = _slice(self.xyz, begin, end).reshape(*shape, self.xyz.shape[1], self.channels)
+        xyz = read_rows(self.xyz, begin, end).reshape(*shape, self.xyz.shape[1], self.channels)
         evidence = None
         if self.evidence is not None:
-            evidence = _slice(self.evidence, begin, end).reshape(*shape, -1).transpose(0, 2, 1)
+            evidence = read_rows(self.evidence, begin, end).reshape(*shape, -1).transpose(0, 2, 1)
         return Clip(
             xyz=np.ascontiguousarray(xyz.transpose(3, 0, 2, 1), dtype=np.float32),
-            valid=_slice(self.valid, begin, end).reshape(shape).copy(),
+            valid=read_rows(self.valid, begin, end).reshape(shape).copy(),
             name=row.name,
             layout=self.layout,
             label=row.label,
@@ -145,7 +146,7 @@ class ClipSet:
         chosen = [int(i) for i in indices]
         assert self._starts is not None
         spans = [(int(self._starts[i]), int(self._starts[i + 1])) for i in chosen]
-        pick = lambda array: np.concatenate([_slice(array, a, b) for a, b in spans])  # noqa: E731
+        pick = lambda array: np.concatenate([read_rows(array, a, b) for a, b in spans])  # noqa: E731
         return replace(
             self,
             rows=tuple(self.rows[i] for i in chosen),
@@ -167,7 +168,7 @@ class ClipSet:
         """Pack clips into memory. `about` fills the remaining fields (source, protocol, faults)."""
         clips = list(clips)
         if not clips:
-            raise DataError("no clip could be read", got=0, expected="at least 1 clip", **_first_fault(about))
+            raise _nothing_read(about)
         first = clips[0]
         _check_uniform(clips)
         known = all(clip.evidence is not None for clip in clips)
@@ -185,8 +186,7 @@ class ClipSet:
 
     def save(self, folder: Path | str) -> "ClipSet":
         """Write the set to a folder (native form) and return it opened from there."""
-        about = {"source": self.source, "protocol": self.protocol, "faults": self.faults}
-        return pack(self, folder, classes=self.classes, **about)
+        return pack(self, folder, classes=self.classes, source=self.source, protocol=self.protocol, faults=self.faults)
 
     @classmethod
     def open(cls, folder: Path | str) -> "ClipSet":
@@ -250,32 +250,31 @@ def pack(
     """
     rows: list[Row] = []
     first: Clip | None = None
+    planted = 0
     with atomic_folder(Path(folder)) as temporary:
-        columns = {name: (temporary / f"{name}.npy").open("wb+") for name in ("xyz", "valid", "evidence")}
         digests = {"xyz": fingerprint(), "valid": fingerprint()}
         for clip in clips:
             if first is None:
                 first = clip
-                for stream in columns.values():
-                    stream.write(b"\0" * _HEADER)
+                v, c = clip.xyz.shape[2], clip.xyz.shape[0]
+                xyz_file = NpyWriter(temporary / "xyz.npy", np.float32, (v, c))
+                valid_file = NpyWriter(temporary / "valid.npy", np.bool_, ())
+                evidence_file = NpyWriter(temporary / "evidence.npy", np.bool_, (v,))
             _check_uniform([first, clip])
             xyz, valid = _flat(clip), clip.valid.reshape(-1)
-            columns["xyz"].write(xyz.tobytes())
-            columns["valid"].write(valid.tobytes())
+            xyz_file.append(xyz)
+            valid_file.append(valid)
             if clip.evidence is not None:
-                columns["evidence"].write(_flat_evidence(clip).tobytes())
-            digests["xyz"].update(xyz.tobytes())
-            digests["valid"].update(valid.tobytes())
+                evidence_file.append(_flat_evidence(clip))
+                planted += 1
+            digests["xyz"].update(xyz.data)
+            digests["valid"].update(np.ascontiguousarray(valid).data)
             rows.append(_row(clip))
         if first is None:
-            raise DataError("no clip could be read", got=0, expected="at least 1 clip", **_first_fault({"faults": faults}))
-        total = sum(row.frames * row.bodies for row in rows)
-        v, c = first.xyz.shape[2], first.xyz.shape[0]
-        _finish(columns["xyz"], np.float32, (total, v, c))
-        _finish(columns["valid"], np.bool_, (total,))
-        evidence_rows = (columns["evidence"].tell() - _HEADER) // v
-        _finish(columns["evidence"], np.bool_, (total, v))
-        if evidence_rows != total:
+            raise _nothing_read({"faults": faults})
+        for file in (xyz_file, valid_file, evidence_file):
+            file.close()
+        if planted < len(rows):  # known for every clip, or for the set not at all
             (temporary / "evidence.npy").unlink()
         with (temporary / "clips.csv").open("w", newline="") as stream:
             writer = csv.writer(stream)
@@ -296,28 +295,6 @@ def pack(
         with atomic(temporary / "clipset.json") as path:
             path.write_text(json.dumps(about, indent=1))
     return ClipSet.open(folder)
-
-
-_HEADER = 128  # bytes of the .npy header, written last, when the number of rows is known
-
-
-def _finish(stream: IO[bytes], dtype: type, shape: tuple[int, ...]) -> None:
-    """Write the .npy header (version 1.0) in front of the data that was streamed behind it."""
-    text = repr({"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape})
-    stream.seek(0)
-    stream.write(b"\x93NUMPY\x01\x00" + (_HEADER - 10).to_bytes(2, "little"))
-    stream.write(text.encode().ljust(_HEADER - 11) + b"\n")
-    stream.close()
-
-
-def _slice(array: np.ndarray, begin: int, end: int) -> np.ndarray:
-    """Rows of an array; of a memory map, read from its file, so that no mapped page stays in memory."""
-    if isinstance(array, np.memmap) and array.filename is not None:
-        row = int(np.prod(array.shape[1:], dtype=np.int64))
-        offset = array.offset + begin * row * array.dtype.itemsize
-        flat = np.fromfile(array.filename, array.dtype, (end - begin) * row, offset=offset)
-        return flat.reshape(end - begin, *array.shape[1:])
-    return array[begin:end]
 
 
 def _flat(clip: Clip) -> np.ndarray:
@@ -357,9 +334,10 @@ def _check_uniform(clips: Sequence[Clip]) -> None:
             )
 
 
-def _first_fault(about: dict) -> dict:
+def _nothing_read(about: dict) -> DataError:
     faults = about.get("faults") or ()
-    return {"fix": f"first of {len(faults)} faults: {faults[0].file}: {faults[0].reason}"} if faults else {}
+    fix = f"first of {len(faults)} faults: {faults[0].file}: {faults[0].reason}" if faults else None
+    return DataError("no clip could be read", got=0, expected="at least 1 clip", fix=fix)
 
 
 def _sha(array: np.ndarray) -> Any:

@@ -1,0 +1,34 @@
+"""How the app is started; no Streamlit is imported to know it."""
+
+import sys
+from pathlib import Path
+
+MAIN = Path(__file__).with_name("main.py")
+
+
+def command(
+    run: Path | str | None = None,
+    port: int = 8501,
+    *,
+    root: Path | str | None = None,
+    address: str = "127.0.0.1",
+    browser: bool = True,
+) -> list[str]:
+    """The command line that serves the app.
+
+    Parameters
+    ----------
+    run : run folder to open on; without one the app opens on the newest run in `root`, else on the demo model.
+    port, address : where it listens. The address is this machine alone unless it is given.
+    root : folder whose runs can be chosen; default: the folder that `run` lies in.
+    browser : open the user's browser.
+
+    All other options are in app/.streamlit/config.toml, which Streamlit reads from beside main.py.
+    """
+    options = {"server.port": str(port), "server.address": address, "server.headless": str(not browser).lower()}
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    chosen = [
+        *(["--run", str(Path(run).resolve())] if run else []),
+        *(["--root", str(Path(root).resolve())] if root else []),
+    ]
+    return [sys.executable, "-m", "streamlit", "run", str(MAIN), *flags, *(["--", *chosen] if chosen else [])]

@@ -1,0 +1,36 @@
+"""The app's router: `stgcn-lens app RUN`, or `streamlit run app/main.py -- --run RUN`."""
+
+import logging
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+if str(Path(__file__).resolve().parents[1]) not in sys.path:  # started as a script, perhaps from another folder
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from app import state
+from stgcn_lens.errors import LensError
+
+PAGES = (
+    ("views/clip.py", "Clip", ":material/accessibility_new:"),
+    ("views/layers.py", "Layers", ":material/stacked_line_chart:"),
+    ("views/neighbours.py", "Neighbours", ":material/hub:"),
+)
+
+st.set_page_config(page_title="stgcn_lens", page_icon=":material/accessibility_new:", layout="wide")
+# Streamlit leaves 6rem above the page; the legs of the skeleton need them.
+st.html("<style>.stMainBlockContainer{padding-top:3.6rem;padding-bottom:2rem}</style>")
+page = st.navigation([st.Page(file, title=title, icon=icon) for file, title, icon in PAGES], position="top")
+try:
+    st.session_state["selection"] = state.choose(sys.argv[1:])
+    page.run()
+except LensError as error:
+    st.error(str(error), title="This cannot be shown", icon=":material/error:")
+except Exception as error:
+    logging.getLogger("stgcn_lens.app").exception("page %s failed", page.title)
+    st.error(
+        f"{type(error).__name__}: {error}. The traceback is in the log of the app.",
+        title="The app failed here; your files are untouched",
+        icon=":material/error:",
+    )

@@ -1,0 +1,120 @@
+"""The one selection (run, clip, layer, class), chosen in the sidebar, kept on every page and in the URL."""
+
+import argparse
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from app import compute
+from stgcn_lens.errors import RunError
+
+PREDICTED = "predicted"
+DEMO = "demo model"
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What every page shows. `target` is a class name, or "predicted"."""
+
+    source: compute.Source
+    clip: compute.ClipRow
+    layer: str
+    target: str
+
+
+def current() -> Selection:
+    """The selection of this run of the script."""
+    return st.session_state["selection"]  # type: ignore[no-any-return]
+
+
+def choose(arguments: Sequence[str]) -> Selection:
+    """Draw the sidebar and return what is chosen in it."""
+    places = _places(arguments)
+    with st.sidebar:
+        name = st.selectbox(
+            "Run", list(places), key="run", bind="query-params", help="A run folder, or the demo model."
+        )
+        source = compute.open_source(str(places[name] or ""), compute.stamp(places[name]))
+        if source.synthetic:
+            st.badge("Demo model – synthetic data", icon=":material/science:", color="orange")
+        clip = _clip(source)
+        layers = compute.layers(source)
+        if not layers:
+            raise RunError("no layers: the run has no model yet", file=source.path, fix="run: stgcn-lens train")
+        layer = st.select_slider(
+            "Layer",
+            layers,
+            value=_default_layer(layers),
+            key="layer",
+            bind="query-params",
+            help="From the coordinates (input) over the blocks to the class scores (logits).",
+        )
+        target = st.selectbox(
+            "Evidence for class",
+            [PREDICTED, *source.classes],
+            key="class",
+            bind="query-params",
+            help="Grad-CAM answers: what in this clip speaks for this class? Default: the class that the model predicts.",
+        )
+    return Selection(source, clip, layer, target)
+
+
+def _clip(source: compute.Source) -> compute.ClipRow:
+    wanted = st.selectbox(
+        "Show clips of",
+        ["all classes", "wrongly classified", *source.classes],
+        key="only",
+        bind="query-params",
+    )
+    rows = [
+        row
+        for row in source.rows
+        if wanted == "all classes"
+        or (wanted == "wrongly classified" and row.label is not None and row.predicted not in (None, row.label))
+        or row.class_name == wanted
+    ]
+    if not rows:
+        st.caption(f"No clip is {wanted}." if wanted == "wrongly classified" else "This class has no clip here.")
+        rows = list(source.rows)
+    by_name = {row.name: row for row in rows}
+    best = max(range(len(rows)), key=lambda i: (rows[i].right, rows[i].confidence or 0.0))
+    name = st.selectbox(
+        "Clip",
+        list(by_name),
+        index=best,
+        key="clip",
+        bind="query-params",
+        help=f"{len(rows)} clips. {source.listed}",
+    )
+    return by_name[name]
+
+
+def _default_layer(layers: Sequence[str]) -> str:
+    blocks = [layer for layer in layers if layer not in ("input", "logits")]
+    return (blocks or list(layers))[-1]
+
+
+def _places(arguments: Sequence[str]) -> dict[str, Path | None]:
+    """Runs that can be chosen, the one to open on first, the demo model last."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--run", default=os.environ.get("STGCN_LENS_RUN"))
+    parser.add_argument("--root", default=os.environ.get("STGCN_LENS_ROOT"))
+    parser.add_argument("path", nargs="?")
+    given, _ = parser.parse_known_args(list(arguments))
+    run = Path(given.run or given.path).resolve() if given.run or given.path else None
+    root = Path(given.root).resolve() if given.root else (run.parent if run else Path("runs").resolve())
+    found = compute.find_runs(root)
+    ordered = [*([run] if run else []), *(path for path in found if path != run)]
+    places: dict[str, Path | None] = {}
+    for path in ordered:
+        places.setdefault(path.name if path.name not in places else str(path), path)
+    return {**places, DEMO: None}
+
+
+def plain(text: str) -> str:
+    """Text from data as Markdown that shows it as it is: a class called `<script>` or `![x](y)` stays a name."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])", r"\\\1", text)

@@ -1,0 +1,127 @@
+"""The command `stgcn-lens VERB ...`: flags from dataclasses, one line of result, one line of error.
+
+Results go to stdout, progress and errors to stderr. Exit status: 0 done, 1 the work failed, 2 bad usage or input.
+"""
+
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import tyro
+
+from stgcn_lens.errors import LensError
+from stgcn_lens.runs import plain
+
+# verb -> (module with `Args`, `run` and `EXAMPLE`, one line of help)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "synthetic people, a trained network, its analysis and the app, from nothing"),
+    "train": ("train", "train a network on your recordings into a run folder"),
+    "embed": ("embed", "windowed features of every clip at every layer"),
+    "graph": ("graph", "neighbourhood graphs and label errors of every layer"),
+    "explain": ("explain", "saliency of every layer for every clip"),
+    "report": ("report", "one self-contained HTML page"),
+    "analyse": ("analyse", "embed, graph, explain and report in a row"),
+    "app": ("app", "open the workbench in a browser"),
+    "data info": ("data_info", "what is understood of a file or folder of clips"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help"):
+        print(_overview())
+        return 0 if words else 2
+    if words[0] == "--version":
+        from stgcn_lens import __version__
+
+        print(f"stgcn-lens {__version__}")
+        return 0
+    verb, rest = _split(words)
+    if verb is None:
+        print(f"stgcn-lens: no command '{words[0]}'; there are: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    debug = "--debug" in rest
+    try:
+        command = import_module(f"stgcn_lens.commands.{COMMANDS[verb][0]}")
+        args = _parse(verb, rest, command)
+        if args.dry_run:
+            print(json.dumps(plain(args), indent=1))
+            return 0
+        result = command.run(args)
+    except SystemExit as stop:  # tyro: 0 after --help, 2 for flags it does not know
+        return int(stop.code or 0)
+    except KeyboardInterrupt:
+        print("\nstgcn-lens: interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        return 1
+    except LensError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"stgcn-lens: {error}", file=sys.stderr)
+        return error.exit_code
+    except (OSError, MemoryError) as error:
+        if debug:
+            traceback.print_exc()
+        print(f"stgcn-lens: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        print(
+            f"stgcn-lens: a fault of stgcn-lens itself: {type(error).__name__}: {error}; "
+            "run again with --debug and report what it prints",
+            file=sys.stderr,
+        )
+        return 1
+    print(json.dumps(plain(result.data)) if args.json else result.text)
+    return result.exit_code
+
+
+def _split(words: list[str]) -> tuple[str | None, list[str]]:
+    """The verb, of one word or two, and the rest."""
+    for count in (2, 1):
+        if " ".join(words[:count]) in COMMANDS:
+            return " ".join(words[:count]), words[count:]
+    return None, words
+
+
+def _parse(verb: str, words: list[str], command: ModuleType) -> Any:
+    """Flags to the command's frozen `Args`; `--help` ends in the example."""
+    try:
+        return tyro.cli(
+            command.Args,
+            args=words,
+            prog=f"stgcn-lens {verb}",
+            description=f"{COMMANDS[verb][1][0].upper()}{COMMANDS[verb][1][1:]}.\n\n{command.__doc__ or ''}",
+            config=(tyro.conf.FlagCreatePairsOff, *command.FLAGS),
+        )
+    except SystemExit as stop:
+        if not stop.code:
+            print(f"example:\n  {command.EXAMPLE}")
+        raise
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {verb:<{width}}  {text}" for verb, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: stgcn-lens COMMAND ...",
+            "",
+            "What did a skeleton network learn, at which layer, and can it be trusted?",
+            "",
+            *lines,
+            "",
+            "Every command has --help, --json, --dry-run and --debug.",
+            "example:",
+            "  stgcn-lens demo",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

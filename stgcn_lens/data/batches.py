@@ -1,0 +1,38 @@
+"""Prepared clips in batches, read from the set one batch at a time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stgcn_lens.data.dataset import ClipSet
+from stgcn_lens.data.transforms import Preprocessing, prepare
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Prepared clips: `x` (n, C, T, V, M) float32, `present` (n, T, M) bool, `frames` (n,) real frames of each.
+
+    `clips` are their row numbers in the set.
+    """
+
+    clips: np.ndarray
+    x: np.ndarray
+    present: np.ndarray
+    frames: np.ndarray
+
+
+def batches(
+    clipset: ClipSet, indices: Sequence[int] | np.ndarray, prep: Preprocessing, bodies: int, size: int
+) -> Iterator[Batch]:
+    """The chosen clips in their order, `size` at a time."""
+    indices = np.asarray(indices, dtype=np.int64)
+    for begin in range(0, len(indices), size):
+        chosen = indices[begin : begin + size]
+        samples = [prepare(clipset[int(i)], prep, bodies) for i in chosen]
+        yield Batch(
+            clips=chosen,
+            x=np.stack([sample.x for sample in samples]),
+            present=np.stack([sample.present for sample in samples]),
+            frames=np.array([sample.frames for sample in samples], dtype=np.int64),
+        )

@@ -1,0 +1,119 @@
+"""Which bodies and which frames of a clip are kept: selection, empty ends, gaps."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from stgcn_lens.data.clip import Clip
+
+
+def points(clip: Clip, body: int) -> np.ndarray:
+    """Positions of one body in the frames it is present in, (F, V, D), NaN where a 2-D joint was not detected.
+
+    D is the number of spatial channels: 3, or 2 for layouts whose third channel is a score.
+    """
+    dims = min(clip.skeleton.dims, clip.xyz.shape[0])
+    here = clip.xyz[:, clip.valid[:, body], :, body].astype(np.float64)
+    position = here[:dims]
+    if clip.skeleton.dims == 2 and here.shape[0] == 3:
+        position = np.where(here[2] > 0, position, np.nan)
+    return position.transpose(1, 2, 0)
+
+
+def spatial_energy(clip: Clip) -> np.ndarray:
+    """How much room each body takes, (M,): the sum over axes of the standard deviation over frames and joints.
+
+    Motion would be misled by tracking noise on furniture; file order is no order at all. 0 for a body that is
+    never there.
+    """
+    energy = np.zeros(clip.bodies)
+    for body in _ever_there(clip):
+        cloud = np.concatenate(points(clip, body))
+        cloud = cloud[np.isfinite(cloud).all(axis=1)]
+        energy[body] = cloud.std(axis=0).sum() if len(cloud) else 0.0
+    return energy
+
+
+def flatness(clip: Clip) -> np.ndarray:
+    """Width over height of each body, (M,): the median over its frames of x-spread / y-spread; inf if absent."""
+    ratio = np.full(clip.bodies, np.inf)
+    for body in _ever_there(clip):
+        cloud = points(clip, body)
+        cloud = cloud[np.isfinite(cloud).all(axis=2).any(axis=1)]
+        if not len(cloud):
+            continue
+        spread = np.nanmax(cloud[..., :2], axis=1) - np.nanmin(cloud[..., :2], axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            each = spread[:, 0] / spread[:, 1]
+        ratio[body] = np.median(np.nan_to_num(each, nan=np.inf, posinf=np.inf))
+    return ratio
+
+
+def select_bodies(clip: Clip, bodies: int = 2, max_flatness: float = 0.8) -> Clip:
+    """Keep at most `bodies` bodies, those of the largest spatial energy, the largest first.
+
+    A body wider than `max_flatness` times its height is furniture and is left out (0 switches the rule off),
+    unless no other body remains: the only or best body always stays.
+    """
+    energy = spatial_energy(clip)
+    order = sorted(_ever_there(clip), key=lambda body: -energy[body])
+    if max_flatness > 0 and len(order) > 1:
+        ratio = flatness(clip)
+        upright = [body for body in order if ratio[body] <= max_flatness]
+        order = upright or order[:1]
+    return _take(clip, bodies=order[:bodies])
+
+
+def drop_empty(clip: Clip) -> Clip:
+    """Cut off the frames before the first and after the last one in which any body is present."""
+    filled = np.flatnonzero(clip.valid.any(axis=1))
+    if not len(filled):
+        return clip
+    return _take(clip, frames=np.arange(filled[0], filled[-1] + 1))
+
+
+def fill_gaps(clip: Clip, max_gap: int = 10) -> Clip:
+    """Interpolate the gaps of each body linearly where they last at most `max_gap` frames.
+
+    Only gaps between two frames with the body are filled, never its beginning or end; a longer gap stays
+    absent. Frames between the first and the last filled one that hold no body at all are then removed. Evidence is not
+    invented: it stays false in filled frames.
+    """
+    xyz, valid = clip.xyz.copy(), clip.valid.copy()
+    for body in range(clip.bodies):
+        track = xyz[..., body]  # a view, (C, T, V)
+        for before, after in pairwise(np.flatnonzero(valid[:, body])):
+            if 1 < after - before <= max_gap + 1:
+                gap = np.arange(before + 1, after)
+                weight = ((gap - before) / (after - before)).astype(np.float32)[:, None]
+                track[:, gap] = (1 - weight) * track[:, [before]] + weight * track[:, [after]]
+                valid[gap, body] = True
+    clip = clip.replace(xyz=xyz, valid=valid)
+    filled = valid.any(axis=1)
+    if not filled.any():
+        return clip
+    first, last = np.flatnonzero(filled)[[0, -1]]
+    frame = np.arange(clip.frames)
+    keep = filled | (frame < first) | (frame > last)
+    return clip if keep.all() else _take(clip, frames=np.flatnonzero(keep))
+
+
+def clear_absent(clip: Clip) -> Clip:
+    """Set the coordinates of absent bodies to exactly zero."""
+    xyz = np.where(clip.valid[None, :, None, :], clip.xyz, np.float32(0)).astype(np.float32, copy=False)
+    return clip.replace(xyz=xyz)
+
+
+def _ever_there(clip: Clip) -> list[int]:
+    """Slots in which a body is present in at least one frame."""
+    return [int(body) for body in np.flatnonzero(clip.valid.any(axis=0))]
+
+
+def _take(clip: Clip, *, frames: np.ndarray | None = None, bodies: list[int] | None = None) -> Clip:
+    """Chosen frames and body slots of everything that a clip has per frame and body."""
+    t = np.arange(clip.frames) if frames is None else frames
+    m = np.arange(clip.bodies) if bodies is None else np.array(bodies)
+    evidence = None if clip.evidence is None else np.ascontiguousarray(clip.evidence[t][..., m])
+    return clip.replace(
+        xyz=np.ascontiguousarray(clip.xyz[:, t][..., m]), valid=clip.valid[np.ix_(t, m)], evidence=evidence
+    )

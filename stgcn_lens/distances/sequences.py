@@ -1,0 +1,152 @@
+"""Ragged windowed features of a set of clips: what every distance takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stgcn_lens.errors import DataError, LensError
+
+TILE_BYTES = 64 << 20  # ours: two tiles near the processor's caches and far from the memory's end
+_CHECK_BYTES = 32 << 20
+_TILE_WINDOWS = 512  # ours: some 60 clips, enough to keep all threads busy, few enough to show progress
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """The windows of N clips, one after the other.
+
+    Attributes
+    ----------
+    windows : (R, D) float32 or float64, R windows in all; may be a memory map, which is then read piece by piece.
+    offsets : (N + 1,) int64; clip i owns the rows offsets[i] to offsets[i + 1]. Every clip has at least one.
+
+    Raises
+    ------
+    DataError
+        Naming the clip (its position, from 0) that has no window or a value that is not finite; or the arrays
+        do not fit each other.
+    """
+
+    windows: np.ndarray
+    offsets: np.ndarray
+    _sound: bool = field(default=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self._sound:
+            return
+        object.__setattr__(self, "offsets", np.array(self.offsets, dtype=np.int64))
+        if self.windows.ndim != 2 or self.windows.dtype not in (np.float32, np.float64):
+            raise DataError(
+                "windows of another kind",
+                got=f"{self.windows.dtype} of shape {self.windows.shape}",
+                expected="float32 or float64 of shape (windows, features)",
+            )
+        if not self.windows.flags.c_contiguous:
+            object.__setattr__(self, "windows", np.ascontiguousarray(self.windows))
+        self._check_offsets()
+        self._check_finite()
+
+    def _check_offsets(self) -> None:
+        if self.offsets.ndim != 1 or len(self.offsets) < 2:
+            raise DataError("a set without clips", got=f"offsets of shape {self.offsets.shape}", expected="(N + 1,)")
+        if self.offsets[0] != 0 or self.offsets[-1] != len(self.windows):
+            raise DataError(
+                "offsets that do not cover the windows",
+                got=f"{self.offsets[0]} to {self.offsets[-1]}",
+                expected=f"0 to {len(self.windows)}",
+            )
+        empty = np.flatnonzero(np.diff(self.offsets) < 1)
+        if len(empty):
+            raise DataError(f"clip {empty[0]} has no window", got=0, expected="at least 1", fix="leave the clip out")
+
+    def _check_finite(self) -> None:
+        step = max(1, _CHECK_BYTES // max(1, self.windows.shape[1] * self.windows.itemsize))
+        for start in range(0, len(self.windows), step):
+            finite = np.isfinite(self.windows[start : start + step])
+            if not finite.all():
+                row = start + int(np.flatnonzero(~finite.all(axis=1))[0])
+                clip = int(np.searchsorted(self.offsets, row, side="right")) - 1
+                feature = int(np.flatnonzero(~np.isfinite(self.windows[row]))[0])
+                raise DataError(
+                    f"a feature of clip {clip} is not a finite number (window {row - self.offsets[clip]}, "
+                    f"feature {feature})",
+                    got=float(self.windows[row, feature]),
+                    expected="finite numbers",
+                    fix="look at that clip's input and at the network's weights",
+                )
+
+    @classmethod
+    def of(cls, clips: Sequence[np.ndarray]) -> "Sequences":
+        """The set of the given clips, each (windows of the clip, D)."""
+        if not clips:
+            raise DataError("a set without clips", got=0, expected="at least 1")
+        offsets = np.concatenate([[0], np.cumsum([len(clip) for clip in clips])]).astype(np.int64)
+        return cls(np.concatenate(list(clips)), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, clip: int) -> np.ndarray:
+        """Windows of one clip, (n, D)."""
+        return self.windows[self.offsets[clip] : self.offsets[clip + 1]]
+
+    @property
+    def features(self) -> int:
+        """Number of features of a window, D."""
+        return self.windows.shape[1]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of windows of every clip, (N,)."""
+        return np.diff(self.offsets)
+
+    def between(self, start: int, stop: int) -> "Sequences":
+        """Clips start to stop - 1 without copying them."""
+        rows = self.windows[self.offsets[start] : self.offsets[stop]]
+        return Sequences(rows, self.offsets[start : stop + 1] - self.offsets[start], _sound=True)
+
+    def take(self, clips: np.ndarray) -> "Sequences":
+        """The clips of the given positions, in that order (a copy)."""
+        return Sequences.of([self[int(clip)] for clip in clips])
+
+    def tiles(self, tile_bytes: int = TILE_BYTES) -> list[tuple[int, int]]:
+        """Runs (start, stop) of clips such that the work on two of them fits into `tile_bytes`.
+
+        Counted are both runs' windows and the distances between their clips. A clip that is too large by itself
+        is a run of its own.
+        """
+        if tile_bytes < 1:
+            raise LensError("a tile without memory", got=f"{tile_bytes} bytes", expected="at least 1")
+        # A clip has at least one window, so w windows are at most w clips: 2 w D itemsize + 8 w^2 = tile_bytes.
+        linear = self.features * self.windows.itemsize / 8
+        most = int(np.sqrt(linear**2 + tile_bytes / 8) - linear)
+        most = min(max(1, most), _TILE_WINDOWS)
+        runs, start = [], 0
+        for clip in range(1, len(self) + 1):
+            if clip == len(self) or self.offsets[clip + 1] - self.offsets[start] > most:
+                runs.append((start, clip))
+                start = clip
+        return runs
+
+
+def same_features(a: Sequences, b: Sequences) -> None:
+    """Refuse two sets whose windows have different numbers of features."""
+    if a.features != b.features:
+        raise LensError(
+            "windows of two different layers",
+            got=f"{a.features} and {b.features} features",
+            expected="the same number",
+        )
+
+
+def checked_pairs(a: Sequences, i: np.ndarray, j: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two lists of clip positions as int64; refused if they differ in length or point outside the set."""
+    i, j = np.ascontiguousarray(i, dtype=np.int64), np.ascontiguousarray(j, dtype=np.int64)
+    if i.ndim != 1 or i.shape != j.shape:
+        raise LensError("lists of pairs that do not match", got=f"{i.shape} and {j.shape}", expected="two of (P,)")
+    for side in (i, j):
+        outside = side[(side < 0) | (side >= len(a))]
+        if len(outside):
+            raise LensError("a pair outside the set", got=f"clip {outside[0]}", expected=f"0 to {len(a) - 1}")
+    return i, j

@@ -1,0 +1,159 @@
+"""Weights with all that is needed to use them again: safetensors beside a JSON that describes them.
+
+``model.json`` holds the architecture and its configuration, the layout with its bone set, the classes, the
+preprocessing and the hash of the weights. Nothing in either file can run.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from stgcn_lens.data.transforms import Preprocessing
+from stgcn_lens.errors import CheckpointError, LensError
+from stgcn_lens.models import MODELS, Lens
+from stgcn_lens.runs import atomic, file_hash, plain
+from stgcn_lens.skeleton import Layout, get_layout
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint ready for use: the model in eval mode and what it expects."""
+
+    model: Lens
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    bodies: int
+    layout: Layout
+    about: dict[str, Any]
+    hash: str
+
+
+def save(
+    folder: Path,
+    model: torch.nn.Module,
+    *,
+    architecture: str,
+    classes: Sequence[str],
+    preprocessing: Preprocessing,
+    bodies: int,
+    about: Mapping[str, Any],
+) -> str:
+    """Write model.safetensors and model.json to a folder, each atomically; returns the hash of the weights."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    path = folder / "model.safetensors"
+    with atomic(path) as temporary:
+        save_file(weights, temporary)
+    digest = file_hash(path)
+    description = {
+        "format": FORMAT,
+        "architecture": {"model": architecture, "config": plain(model.config)},
+        "layout": model.layout.name,  # type: ignore[union-attr]
+        "bones": plain(model.layout.bones),  # type: ignore[union-attr]
+        "channels": model.channels,
+        "bodies": bodies,
+        "classes": list(classes),
+        "preprocessing": plain(preprocessing),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "weights_sha256": digest,
+        "about": plain(about),
+    }
+    with atomic(folder / "model.json") as temporary:
+        temporary.write_text(json.dumps(description, indent=1) + "\n")
+    return digest
+
+
+def load(folder: Path | str, *, device: str = "cpu") -> Loaded:
+    """Read a checkpoint folder; every key must be there and fit, else `CheckpointError` lists what does not."""
+    folder = Path(folder)
+    described, path = folder / "model.json", folder / "model.safetensors"
+    for file in (described, path):
+        if not file.is_file():
+            raise CheckpointError("no checkpoint here", file=file, fix="train a model: stgcn-lens train")
+    try:
+        about = json.loads(described.read_text())
+        layout = get_layout(about["layout"])
+        spec = MODELS.get(about["architecture"]["model"])
+        if spec is None:
+            raise CheckpointError(
+                "unknown architecture",
+                file=described,
+                got=repr(about["architecture"]["model"]),
+                expected=f"one of {', '.join(MODELS)}",
+            )
+        config = from_plain(spec.config, about["architecture"]["config"], described)
+        preprocessing = from_plain(Preprocessing, about["preprocessing"], described)
+        bones = tuple(tuple(bone) for bone in about["bones"])
+        classes, channels, bodies = tuple(about["classes"]), int(about["channels"]), int(about["bodies"])
+        expected_hash = about["weights_sha256"]
+    except LensError:
+        raise
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"model.json cannot be read ({type(error).__name__}: {error})", file=described, fix="restore the file"
+        ) from error
+    if bones != layout.bones:
+        raise CheckpointError(
+            f"the weights were trained on other bones than layout '{layout.name}' has",
+            file=described,
+            got=f"{sorted(set(bones) - set(layout.bones))} not in the layout",
+            expected="the same bones",
+            fix="name the layout variant that fits",
+        )
+    if file_hash(path) != expected_hash:
+        raise CheckpointError(
+            "the weights are not those that model.json describes (damaged or exchanged)",
+            file=path,
+            got=f"sha256 {file_hash(path)[:12]}...",
+            expected=f"{expected_hash[:12]}...",
+            fix="restore both files from the same run",
+        )
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"not a safetensors file ({error})", file=path, fix="restore the file") from error
+    model = spec.build(config, layout, channels, len(classes))
+    fill(model, weights, path)
+    model.eval().to(device)
+    return Loaded(model, classes, preprocessing, bodies, layout, about, expected_hash)  # type: ignore[arg-type]
+
+
+def fill(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], file: Path) -> None:
+    """Load weights strictly: missing, unexpected and mis-shaped keys are listed and refused, nothing half-loaded."""
+    wanted = model.state_dict()
+    missing = sorted(set(wanted) - set(weights))
+    unexpected = sorted(set(weights) - set(wanted))
+    misshaped = [
+        f"{key} {tuple(weights[key].shape)} for {tuple(wanted[key].shape)}"
+        for key in sorted(set(wanted) & set(weights))
+        if weights[key].shape != wanted[key].shape
+    ]
+    if missing or unexpected or misshaped:
+        parts = {"missing": missing, "unexpected": unexpected, "of another shape": misshaped}
+        got = "; ".join(f"{len(keys)} {what}: {_some(keys)}" for what, keys in parts.items() if keys)
+        raise CheckpointError(
+            "the weights do not fit the architecture", file=file, got=got, expected=f"exactly {len(wanted)} keys"
+        )
+    model.load_state_dict(dict(weights))
+
+
+def from_plain(kind: type, values: Mapping[str, Any], file: Path) -> Any:
+    """A frozen config from its JSON form; unknown names are refused, lists become tuples."""
+    known = {field.name for field in fields(kind)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise CheckpointError(
+            f"unknown settings of {kind.__name__}", file=file, got=", ".join(unknown), expected=f"among {sorted(known)}"
+        )
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def _some(keys: Sequence[str], most: int = 4) -> str:
+    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")

@@ -1,0 +1,217 @@
+"""What the numbers say, in words. Every number in a sentence is one of the results, rounded."""
+
+from typing import Any
+
+from stgcn_lens.report.results import MEASURES, Results
+
+
+def two(value: float | None) -> str:
+    """Two decimals; a dash where there is no number."""
+    return "–" if value is None else f"{value:.2f}".replace("-", "−")
+
+
+def percent(value: float | None) -> str:
+    """A share as a percentage with one decimal."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def span(entry: dict[str, Any]) -> str:
+    """A value with its interval."""
+    return f"{two(entry['value'])} [{two(entry['ci_low'])}, {two(entry['ci_high'])}]"
+
+
+def headline(results: Results) -> list[str]:
+    """Two sentences: how well the network does, and what its layers do (or what is missing to say so)."""
+    return [_accuracy(results), _depth(results)]
+
+
+def figures(results: Results) -> dict[str, dict[str, str]]:
+    """For every figure that can be drawn: what it shows (`alt`) and what it says (`sentence`)."""
+    found = {}
+    if results["layers"]:
+        layers = f"over {len(results['layers'])} layers, from {_ends(results)}"
+        found["label_error"] = {
+            "alt": f"Line chart of the label error of kNN, NNK and Laplacian {layers}, with intervals and chance level.",
+            "sentence": _curve(results),
+        }
+        found["neighbours"] = {
+            "alt": f"Line chart of the mean number of NNK neighbours {layers}.",
+            "sentence": _dimension(results),
+        }
+        found["overlap"] = {
+            "alt": f"Line chart of the overlap of neighbourhoods with the input and with the previous layer {layers}.",
+            "sentence": _overlap(results),
+        }
+    for layer, table in (results["saliency"] or {"tables": {}})["tables"].items():
+        rows = len(results["model"]["classes"])
+        found[f"class_by_joint_{layer}"] = {
+            "alt": f"Heat map of the mean saliency at {layer}: {rows} classes by {results['data']['joints']} joints.",
+            "sentence": _joints(layer, table),
+        }
+    if results["localisation"]:
+        found["localisation"] = {
+            "alt": "Line chart of the average precision of saliency against planted evidence for every block, "
+            "with a random map and joint speed as controls.",
+            "sentence": _localisation(results),
+        }
+    if results["confusion"]:
+        found["confusion"] = {
+            "alt": f"Confusion matrix of {results['confusion']['n']} test clips in {results['data']['classes']} classes.",
+            "sentence": _mistakes(results),
+        }
+    if results["training"]:
+        found["training"] = {
+            "alt": "Line charts of training loss and accuracy over the epochs.",
+            "sentence": _training(results),
+        }
+    return found
+
+
+def neighbours(sample: dict[str, Any]) -> str:
+    """How a clip's neighbours change with depth."""
+    parts = [f"{item['same']} of {item['k']} at {item['layer']}" for item in sample["neighbours"]]
+    return f"Nearest clips that share its class: {', '.join(parts)}."
+
+
+def summary(results: Results) -> str:
+    """A few lines of Markdown for a README or a pull request."""
+    found = figures(results)
+    lines = [f"# {_plain(results['title'])}", "", *(_plain(sentence) for sentence in results["headline"]), ""]
+    lines += [f"- {_plain(entry['sentence'])}" for name, entry in found.items() if not name.startswith("class_by_")]
+    if results["saliency"]:
+        lines.append(f"- {_plain(found['class_by_joint_' + results['saliency']['shown']]['sentence'])}")
+    lines += ["", "Not shown:", ""]
+    lines += [
+        f"- {_plain(item['part'])} ({_plain(item['why'])}{'; `' + item['command'] + '`' if item['command'] else ''})"
+        for item in results["missing"]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _accuracy(results: Results) -> str:
+    model, data = results["model"], results["data"]
+    split = "test" if "test" in results["metrics"] else next(iter(results["metrics"]))
+    scores = results["metrics"][split]
+    by = f" (split by {data['split_by']})" if data["split_by"] and split == "test" else ""
+    interval = f"[{percent(scores['top1_ci_low'])}, {percent(scores['top1_ci_high'])}]"
+    return (
+        f"{model['name']} with {model['parameters']} parameters recognises {percent(scores['top1'])} {interval} of "
+        f"{scores['n']} {split} clips{by} in {data['classes']} classes."
+    )
+
+
+def _depth(results: Results) -> str:
+    curve = results["curve"]
+    if curve is None:
+        return "The layers have not been analysed yet, so this page cannot say what they do."
+    knn = curve["knn"]
+    verb = "falls" if knn["last"]["value"] < knn["first"]["value"] else "does not fall"
+    apart = (
+        "the intervals do not overlap"
+        if knn["apart"]
+        else "the intervals overlap, so this run alone does not settle it"
+    )
+    text = (
+        f"kNN label error {verb} from {span(knn['first'])} at the {curve['first_layer']} to {span(knn['last'])} at "
+        f"{curve['last_layer']} (ratio {two(knn['ratio'])}; {apart}; chance {two(knn['first']['chance'])})"
+    )
+    best = _last(results["localisation"])
+    if best is None:
+        return text + "."
+    gain = best["difference_to_random"]
+    outcome = "beats" if gain["ci_low"] > 0 else "does not beat"
+    return (
+        f"{text}, and the saliency of {best['layer']} {outcome} a random map at finding the planted evidence: average "
+        f"precision {two(best['average_precision']['value'])} against {two(best['random']['value'])}."
+    )
+
+
+def _curve(results: Results) -> str:
+    curve = results["curve"]
+    if curve is None:
+        return "Label error of every layer; 0 means that all neighbours share the clip's class."
+    ratios = ", ".join(f"{name} {two(curve[key]['ratio'])}" for key, name in MEASURES.items())
+    step = curve["knn"]["largest_step"]
+    rises = curve["knn"]["rises"]
+    way = "falls at every step" if rises == 0 else f"rises at {rises} of {curve['knn']['steps']} steps"
+    return (
+        f"Error at {curve['last_layer']} relative to the {curve['first_layer']}: {ratios}. The kNN error {way}; its "
+        f"largest drop, {two(step['drop'])}, is at {step['layer']}. Bands are {results['confidence']:.0%} intervals."
+    )
+
+
+def _dimension(results: Results) -> str:
+    curve = results["curve"]
+    if curve is None:
+        return "Mean number of neighbours that NNK keeps, a measure of local dimension."
+    return (
+        f"A clip keeps {two(curve['neighbours_first'])} NNK neighbours on average at the {curve['first_layer']} and "
+        f"{two(curve['neighbours_last'])} at {curve['last_layer']}: a measure of local dimension."
+    )
+
+
+def _overlap(results: Results) -> str:
+    curve = results["curve"]
+    if curve is None:
+        return "Share of neighbours (Jaccard) that a layer has in common with another."
+    return (
+        f"Neighbourhoods at {curve['last_layer']} share {two(curve['overlap_last'])} (Jaccard) with those of the "
+        "input; one means the same neighbours."
+    )
+
+
+def _joints(layer: str, table: dict[str, Any]) -> str:
+    named = [entry for entry in table["top"] if entry["joints"]]
+    if not named:
+        return f"No class has a clip with saliency at {layer}."
+    sharpest = max(named, key=lambda entry: entry["joints"][0]["value"])
+    leader, common = sharpest["joints"][0], table["common_leader"]
+    return (
+        f"At {layer}, {common['joint']} is the most salient joint in {common['classes']} of {table['classes']} classes; "
+        f"{table['distinct_leaders']} different joints lead some class. The highest mean is "
+        f"{leader['joint']} in “{sharpest['class_name']}” ({two(leader['value'])})."
+    )
+
+
+def _localisation(results: Results) -> str:
+    entries = results["localisation"]
+    beats = [entry["layer"] for entry in entries if entry["difference_to_random"]["ci_low"] > 0]
+    last = entries[-1]
+    which = "no layer" if not beats else "every layer" if len(beats) == len(entries) else ", ".join(beats)
+    return (
+        f"Above a random map, with its whole interval: {which}. At {last['layer']} the average precision is "
+        f"{span(last['average_precision'])} against {two(last['random']['value'])} for a random map and "
+        f"{two(last['motion']['value'])} for joint speed, on {last['n']} clips."
+    )
+
+
+def _mistakes(results: Results) -> str:
+    confusion = results["confusion"]
+    if not confusion["mistakes"]:
+        return f"All {confusion['n']} test clips are recognised."
+    pairs = "; ".join(f"“{p['true']}” taken for “{p['predicted']}” ({p['n']})" for p in confusion["mistakes"])
+    return f"{confusion['wrong']} of {confusion['n']} test clips are mistaken; most often {pairs}."
+
+
+def _training(results: Results) -> str:
+    training = results["training"]
+    first, last = training["first"], training["last"]
+    return (
+        f"Loss falls from {two(first['loss'])} after epoch {first['epoch']} to {two(last['loss'])} after epoch "
+        f"{last['epoch']}; {percent(last['top1'])} of the (augmented) training clips are recognised at the end."
+        if last["loss"] < first["loss"]
+        else f"Loss does not fall: {two(first['loss'])} after epoch {first['epoch']}, {two(last['loss'])} at the end."
+    )
+
+
+def _ends(results: Results) -> str:
+    return f"{results['layers'][0]['layer']} to {results['layers'][-1]['layer']}"
+
+
+def _last(entries: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return entries[-1] if entries else None
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown does not take for markup."""
+    return "".join(f"\\{sign}" if sign in "\\`*<>[]#|" else sign for sign in text)
