@@ -106,11 +106,8 @@ def find_runs(root: Path) -> list[Path]:
     """Run folders in a folder, newest first."""
     if not root.is_dir():
         return []
-    return sorted(
-        (path.parent for path in root.glob(f"*/{MANIFEST}")),
-        key=lambda run: (run / MANIFEST).stat().st_mtime,
-        reverse=True,
-    )
+    found = [path.parent for path in root.glob(f"*/{MANIFEST}")]
+    return sorted(found, key=lambda run: (run / MANIFEST).stat().st_mtime, reverse=True)
 
 
 def stamp(path: Path | None) -> str:
@@ -217,7 +214,7 @@ def _demo(stamp: str) -> Source:
 def _demo_set() -> ClipSet:
     from stgcn_lens.data.synthetic import SyntheticConfig, synthetic_set
 
-    return synthetic_set(SyntheticConfig(subjects=(40,), views=1, repetitions=1, seed=0))
+    return synthetic_set(SyntheticConfig(subjects=(40,), views=(1,), repetitions=1, seed=0))
 
 
 @dataclass(frozen=True, eq=False)

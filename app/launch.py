@@ -27,8 +27,6 @@ def command(
     """
     options = {"server.port": str(port), "server.address": address, "server.headless": str(not browser).lower()}
     flags = [f"--{name}={value}" for name, value in options.items()]
-    chosen = [
-        *(["--run", str(Path(run).resolve())] if run else []),
-        *(["--root", str(Path(root).resolve())] if root else []),
-    ]
+    places = {"--run": run, "--root": root}
+    chosen = [f"{flag}={Path(path).resolve()}" for flag, path in places.items() if path]
     return [sys.executable, "-m", "streamlit", "run", str(MAIN), *flags, *(["--", *chosen] if chosen else [])]

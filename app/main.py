@@ -18,9 +18,12 @@ PAGES = (
     ("views/neighbours.py", "Neighbours", ":material/hub:"),
 )
 
-st.set_page_config(page_title="stgcn_lens", page_icon=":material/accessibility_new:", layout="wide")
-# Streamlit leaves 6rem above the page; the legs of the skeleton need them.
-st.html("<style>.stMainBlockContainer{padding-top:3.6rem;padding-bottom:2rem}</style>")
+st.set_page_config(page_title="stgcn_lens", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
+# Streamlit leaves 6rem above the page and as much beside it; the legs of the skeleton need them.
+st.html(
+    "<style>.stMainBlockContainer{padding:3.6rem 1.8rem 2rem}"
+    "[data-testid=stSidebarHeader]{height:2.4rem;margin-bottom:0}</style>"
+)
 page = st.navigation([st.Page(file, title=title, icon=icon) for file, title, icon in PAGES], position="top")
 try:
     st.session_state["selection"] = state.choose(sys.argv[1:])

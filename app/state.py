@@ -14,6 +14,7 @@ from stgcn_lens.errors import RunError
 
 PREDICTED = "predicted"
 DEMO = "demo model"
+SYNTHETIC = "Demo model – synthetic data"  # noqa: RUF001
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,19 +29,17 @@ class Selection:
 
 def current() -> Selection:
     """The selection of this run of the script."""
-    return st.session_state["selection"]  # type: ignore[no-any-return]
+    return st.session_state["selection"]
 
 
 def choose(arguments: Sequence[str]) -> Selection:
     """Draw the sidebar and return what is chosen in it."""
     places = _places(arguments)
     with st.sidebar:
-        name = st.selectbox(
-            "Run", list(places), key="run", bind="query-params", help="A run folder, or the demo model."
-        )
+        name = st.selectbox("Run", list(places), key="run", bind="query-params", help="A run folder or the demo model.")
         source = compute.open_source(str(places[name] or ""), compute.stamp(places[name]))
         if source.synthetic:
-            st.badge("Demo model – synthetic data", icon=":material/science:", color="orange")
+            st.badge(SYNTHETIC, icon=":material/science:", color="orange")
         clip = _clip(source)
         layers = compute.layers(source)
         if not layers:
@@ -58,7 +57,7 @@ def choose(arguments: Sequence[str]) -> Selection:
             [PREDICTED, *source.classes],
             key="class",
             bind="query-params",
-            help="Grad-CAM answers: what in this clip speaks for this class? Default: the class that the model predicts.",
+            help="Grad-CAM answers: what in this clip speaks for this class? By default, the predicted one.",
         )
     return Selection(source, clip, layer, target)
 

@@ -17,8 +17,8 @@ import torch
 from stgcn_lens.activations import evaluating, record
 from stgcn_lens.data.batches import Batch, batches
 from stgcn_lens.data.dataset import ClipSet
+from stgcn_lens.data.rows import present_rows, rows
 from stgcn_lens.errors import DataError, LensError, RunError
-from stgcn_lens.explain.upsample import present_rows, rows
 from stgcn_lens.models.checkpoints import Loaded, load
 from stgcn_lens.runs import NpyWriter, Run, atomic_folder, stage_key
 
@@ -121,9 +121,11 @@ def embed(
         for layer, file in files.items():
             file.close()
             np.save(folder / layer / "offsets.npy", np.array(offsets[layer], dtype=np.int64))
-        strides = {**loaded.model.strides, "logits": None}
-        table = [{"layer": layer, "stride": strides[layer], "features": file.row[0]} for layer, file in files.items()]
-        (folder / "layers.json").write_text(json.dumps(table, indent=1))
+        strides: dict[str, int | None] = {**loaded.model.strides, "logits": None}
+        about: list[dict[str, object]] = [
+            {"layer": layer, "stride": strides[layer], "features": file.row[0]} for layer, file in files.items()
+        ]
+        (folder / "layers.json").write_text(json.dumps(about, indent=1))
     return len(chosen)
 
 

@@ -18,3 +18,11 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"the real skeletons are not here ({SHARED})")
     return SHARED
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    # Small tensors on shared cores: more threads only wait for each other, and sums keep one order.
+    import torch
+
+    torch.set_num_threads(1)

@@ -27,8 +27,8 @@ MAY = {
     "explain": {"activations"},
     "studies": {"training", "embeddings", "graphs", "explain", "report"},
     "viz": {"data"},
-    "report": {"viz"},
-    "commands": {"studies", "app"},
+    "report": {"viz", "explain"},  # of explain only what places maps in time; no torch, see below
+    "commands": {"studies"},
     "cli": {"commands"},
 }
 NO_TORCH = ("data", "distances", "graphs", "viz", "report", "runs", "errors", "skeleton", "adjacency")

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import canvas, compute, state
+from app import canvas, charts, compute, state
 from app.state import plain
-from stgcn_lens.viz import player
+from stgcn_lens.viz import player, theme
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def _bare(chosen: state.Selection) -> None:
     st.info(f"No model here yet, so no saliency. Make one: `{make}`", icon=":material/info:")
     title = f"{clip.name} · {chosen.clip.class_name or 'no label'}"
     panel = player.payload(clip.xyz, clip.valid, clip.skeleton, fps=clip.fps, name=clip.name, title=title)
-    canvas.show(player.scene([panel], height=440), key="clip")
+    canvas.show(player.scene([panel], height=480), key="clip_player")
 
 
 def _sentence(chosen: state.Selection, seen: compute.Explained, layer: str) -> str:
@@ -78,30 +78,23 @@ def _play(chosen: state.Selection, seen: compute.Explained, layer: str) -> None:
         note=f"No positive evidence for “{target}” in {layer}." if seen.no_evidence[layer] else "",
     )
     scope = f"Grad-CAM, relative to this clip's maximum in this layer ({peak:.2g})"
-    canvas.show(player.scene([panel], scope=scope, peak="1", height=440), key="clip")
+    canvas.show(player.scene([panel], scope=scope, peak="1", height=480), key="clip_player")
 
 
 def _bars(chosen: state.Selection, seen: compute.Explained, most: int = 5) -> None:
     classes = chosen.source.classes
     order = np.argsort(-seen.probabilities, kind="stable")[:most]
-    role = lambda c: "true" if c == chosen.clip.label else "other"  # noqa: E731
-    table = pd.DataFrame(
-        {
-            "class": [classes[c] for c in order],
-            "probability": [float(seen.probabilities[c]) for c in order],
-            "shown": [f"{seen.probabilities[c]:.1%}" + (" ← true" if role(c) == "true" else "") for c in order],
-        }
+    shown = [f"{classes[c]} · {seen.probabilities[c]:.1%}{' ← true' if c == chosen.clip.label else ''}" for c in order]
+    table = pd.DataFrame({"class": shown, "probability": [float(seen.probabilities[c]) for c in order]})
+    y = alt.Y("class:N", sort=None, axis=None, scale=alt.Scale(paddingInner=0))
+    x = alt.X("probability:Q", scale=alt.Scale(domain=[0, 1]), axis=None)
+    base = alt.Chart(table).encode(y=y)
+    bars = base.mark_bar(height=6, yOffset=8, color=theme.SERIES[0]).encode(x=x)
+    names = base.mark_text(align="left", baseline="middle", dy=-3, fontSize=13, color=charts.tokens()["text"]).encode(
+        x=alt.value(0), text="class:N"
     )
-    names = alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelLimit=130, ticks=False, domain=False))
-    bars = (
-        alt.Chart(table)
-        .mark_bar(height=13)
-        .encode(x=alt.X("probability:Q", scale=alt.Scale(domain=[0, 1.35]), axis=None), y=names)
-    )
-    labels = bars.mark_text(align="left", dx=4, baseline="middle").encode(text="shown:N")
-    spoken = ", ".join(f"{c} {p}" for c, p in zip(table["class"], table["shown"], strict=True))
     st.markdown("**Prediction**")
-    st.altair_chart((bars + labels).properties(height=24 * len(table)), alt=f"Class probabilities: {spoken}")
+    charts.show((bars + names).properties(height=32 * len(table)), alt_text=f"Class probabilities: {'; '.join(shown)}")
 
 
 def _joints(seen: compute.Explained, layer: str) -> None:
@@ -122,18 +115,16 @@ def _joints(seen: compute.Explained, layer: str) -> None:
             for v, name in enumerate(seen.clip.skeleton.joints)
         ]
     ).sort_values("mean", ascending=False, kind="stable")
-    st.markdown(
-        "**Joints**", help="Mean over the clip's frames and peak, relative to the clip's maximum in this layer."
-    )
-    bar = lambda label: st.column_config.ProgressColumn(label, min_value=0, max_value=1, format="%.2f")  # noqa: E731
+    st.markdown("**Joints**", help="Mean over frames, and peak, relative to the clip's maximum in this layer.")
     st.dataframe(
         table,
         hide_index=True,
         height=318,
         column_config={
-            "mean": bar("mean"),
-            "peak": st.column_config.NumberColumn(format="%.2f"),
-            "peak at (s)": st.column_config.NumberColumn(format="%.1f"),
+            "joint": st.column_config.TextColumn(width=112),
+            "mean": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=100),
+            "peak": st.column_config.NumberColumn(format="%.2f", width=52),
+            "peak at (s)": st.column_config.NumberColumn("at (s)", format="%.1f", width=52),
         },
     )
 

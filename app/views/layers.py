@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import compute, state
+from app import charts, compute, state
 from stgcn_lens.skeleton import get_layout
 from stgcn_lens.viz import theme
 
 MEASURES = {"knn_label_error": "kNN", "nnk_label_error": "NNK", "laplacian_label_error": "Laplacian (NNK)"}
+KEYS = ("value", "ci_low", "ci_high", "chance")
 HELP = (
     "Share of a clip's neighbours, by weight, that belong to another class: 0 is perfectly smooth. kNN: equal weights. "
     "NNK: weights of the non-negative kernel regression (Shekkizhar and Ortega 2020). Laplacian: tr(Y'LY) / sum of "
@@ -24,9 +25,7 @@ def main() -> None:
     chosen = state.current()
     make = chosen.source.needs("graph")
     if make:
-        st.info(
-            f"The geometry of the layers has not been computed for this run. Make it: `{make}`", icon=":material/info:"
-        )
+        st.info(f"The layers of this run have not been analysed. Do it: `{make}`", icon=":material/info:")
     else:
         rows = compute.layer_table(str(chosen.source.path), chosen.source.stamp)
         st.markdown(sentence(rows))
@@ -47,8 +46,8 @@ def sentence(rows: list[dict[str, Any]]) -> str:
     if len(values) > 1:
         drops = -np.diff(values)
         steepest = int(drops.argmax())
-        if drops[steepest] > 0:
-            text += f"Its largest step is at **{names[steepest + 1]}** (−{drops[steepest]:.2f}). "
+        if last < first:
+            text += f"Its largest step is at **{names[steepest + 1]}** ({-drops[steepest]:.2f}). "
         clear = next((i for i in range(1, len(rows)) if knn[i]["ci_high"] < knn[0]["ci_low"]), None)
         if clear is not None:
             text += (
@@ -72,21 +71,20 @@ def _curves(rows: list[dict[str, Any]], layer: str) -> None:
             {
                 "layer": row["layer"],
                 "measure": label,
-                **{k: row[key].get(k) for k in ("value", "ci_low", "ci_high", "chance")},
+                **{k: row[key].get(k) for k in KEYS},
             }
             for row in rows
             for key, label in MEASURES.items()
         ]
     )
+    legend = alt.Legend(title=None, orient="top", symbolOpacity=1)
     colour = alt.Color(
         "measure:N",
         sort=list(MEASURES.values()),
         scale=alt.Scale(domain=list(MEASURES.values()), range=list(theme.SERIES[: len(MEASURES)])),
-        legend=alt.Legend(title=None, orient="top"),
+        legend=legend,
     )
-    x = alt.X(
-        "layer:N", sort=order, title=None, axis=alt.Axis(labelAngle=-30, grid=False), scale=alt.Scale(padding=0.4)
-    )
+    x = alt.X("layer:N", sort=order, title=None, axis=charts.names(labelAngle=-30), scale=alt.Scale(padding=0.4))
     top = float(np.nanmax(table[["ci_high", "chance"]].to_numpy(dtype=float)))
     y = alt.Scale(domain=[0, min(1.0, top * 1.05)])
     base = alt.Chart(table).encode(x=x, color=colour)
@@ -100,7 +98,7 @@ def _curves(rows: list[dict[str, Any]], layer: str) -> None:
         base.mark_point(filled=True, size=70, opacity=1)
         .encode(
             y="value:Q",
-            shape=alt.Shape("measure:N", sort=list(MEASURES.values()), legend=None),
+            shape=alt.Shape("measure:N", sort=list(MEASURES.values()), legend=legend),
             tooltip=[
                 "layer:N",
                 "measure:N",
@@ -109,16 +107,16 @@ def _curves(rows: list[dict[str, Any]], layer: str) -> None:
         )
         .add_params(pick)
     )
-    here = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeWidth=14, opacity=0.12).encode(x=x)
+    here = charts.chosen_layer(layer, x)
     ends = "; ".join(
         f"{label} from {rows[0][key]['value']:.2f} to {rows[-1][key]['value']:.2f}" for key, label in MEASURES.items()
     )
-    st.altair_chart(
+    charts.show(
         (here + band + chance + line + points).properties(height=300),
         key="curves",
         on_select=_pick_layer,
         selection_mode="pick",
-        alt=f"Label error of {len(rows)} layers, {order[0]} to {order[-1]}: {ends}. Numbers in the table below.",
+        alt_text=f"Label error of {len(rows)} layers, {order[0]} to {order[-1]}: {ends}. Numbers in the table below.",
     )
     st.caption("Dashed: chance, from permuted labels. Grey: the chosen layer.")
 
@@ -144,15 +142,20 @@ def _table(rows: list[dict[str, Any]]) -> None:
                 "layer": row["layer"],
                 **{f"{label} error": interval(row[key]) for key, label in MEASURES.items()},
                 "kNN accuracy": (row.get("knn_accuracy") or {}).get("value"),
-                **{label: row.get(key) for key, label in extra.items()},
+                **{label: _mean(row.get(key)) for key, label in extra.items()},
             }
             for row in rows
         ]
     )
     number = st.column_config.NumberColumn(format="%.2f")
     two = ("kNN accuracy", *(label for key, label in extra.items() if key != "channels"))
-    st.dataframe(table, hide_index=True, column_config=dict.fromkeys(two, number))
+    st.dataframe(table, hide_index=True, column_config=dict.fromkeys(two, number), height="content")
     st.download_button("Table as CSV", table.to_csv(index=False), "layers.csv", "text/csv", on_click="ignore")
+
+
+def _mean(value: Any) -> float | None:
+    """A number, the mean of a number per clip, or nothing."""
+    return None if value is None else float(np.mean(value["value"] if isinstance(value, dict) else value))
 
 
 def _heat_map(chosen: state.Selection) -> None:
@@ -177,7 +180,7 @@ def _heat_map(chosen: state.Selection) -> None:
     ]
     st.markdown(
         f"**Joints that speak for each class at {layer}**".replace("_", "\\_"),
-        help="Mean over the clips of a class of their maps, each divided by its own maximum in this layer, then over frames.",
+        help="Mean over frames and over the clips of a class, each map divided by its own maximum in this layer.",
     )
     if layer != chosen.layer:
         st.caption(f"The {chosen.layer} layer has no map of its own; shown: {layer}.")
@@ -192,14 +195,14 @@ def _heat_map(chosen: state.Selection) -> None:
         alt.Chart(table)
         .mark_rect()
         .encode(
-            x=alt.X("joint:N", sort=names, title=None, axis=alt.Axis(labelAngle=-45, labelLimit=140)),
-            y=alt.Y("class:N", sort=list(source.classes), title=None, axis=alt.Axis(labelLimit=180)),
+            x=alt.X("joint:N", sort=names, title=None, axis=charts.names(labelAngle=-45)),
+            y=alt.Y("class:N", sort=list(source.classes), title=None, axis=charts.names()),
             color=alt.Color("saliency:Q", scale=alt.Scale(range=ramp, domainMin=0), legend=alt.Legend(title="mean")),
             tooltip=["class:N", "joint:N", alt.Tooltip("saliency:Q", format=".3f")],
         )
         .properties(height=max(160, 19 * table["class"].nunique() + 90))
     )
-    st.altair_chart(chart, alt=f"Mean saliency of each joint for each class. Most salient joint: {spoken}.")
+    charts.show(chart, alt_text=f"Mean saliency of each joint for each class. Most salient joint: {spoken}.")
     with st.expander("As a table"):
         st.dataframe(table.pivot(index="class", columns="joint", values="saliency")[names].round(3))
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import canvas, compute, state
+from app import canvas, charts, compute, state
 from app.state import plain
 from stgcn_lens.errors import RunError
 from stgcn_lens.viz import player, theme
@@ -32,14 +32,17 @@ def main() -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown(
-            "**Its NNK neighbours**", help="Weights of the non-negative kernel regression, and window-DTW distances."
+            "**Its NNK neighbours**", help="Weights of the non-negative kernel regression; window-DTW distances."
         )
         st.dataframe(
             table.drop(columns="position"),
             hide_index=True,
             column_config={
-                "weight": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f"),
-                "distance": st.column_config.NumberColumn(format="%.3f"),
+                "clip": st.column_config.TextColumn(width=150),
+                "class": st.column_config.TextColumn(width=110),
+                "weight": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=100),
+                "distance": st.column_config.NumberColumn(format="%.3f", width=70),
+                "same class": st.column_config.CheckboxColumn("same", width=50),
             },
         )
     with right:
@@ -72,7 +75,7 @@ def _neighbours(chosen: state.Selection) -> pd.DataFrame:
             }
             for j in order
         ],
-        columns=["clip", "class", "same class", "weight", "distance", "position"],
+        columns=["clip", "class", "weight", "distance", "same class", "position"],
     )
 
 
@@ -121,7 +124,7 @@ def _play(chosen: state.Selection, table: pd.DataFrame) -> None:
     scope = (
         f"Grad-CAM of each clip's predicted class at {layer}, relative to each clip's own maximum" if explained else ""
     )
-    canvas.show(player.scene(panels, scope=scope, height=270), key="neighbours")
+    canvas.show(player.scene(panels, scope=scope, height=270), key="neighbours_player")
 
 
 def _company(chosen: state.Selection) -> None:
@@ -148,7 +151,7 @@ def _company(chosen: state.Selection) -> None:
         return
     frame = pd.DataFrame(table)
     order = list(dict.fromkeys(frame["layer"]))
-    x = alt.X("layer:N", sort=order, title=None, axis=alt.Axis(labelAngle=-30, grid=False))
+    x = alt.X("layer:N", sort=order, title=None, axis=charts.names(labelAngle=-45))
     colours = alt.Scale(domain=["kNN, count", "NNK, weight"], range=list(theme.SERIES[:2]))
     chart = (
         alt.Chart(frame)
@@ -157,16 +160,15 @@ def _company(chosen: state.Selection) -> None:
             x=x,
             y=alt.Y("share:Q", title="share of its class", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
             color=alt.Color("neighbours:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
-            strokeDash=alt.StrokeDash("neighbours:N", legend=None),
             tooltip=["layer:N", "neighbours:N", alt.Tooltip("share:Q", format=".0%")],
         )
     )
-    here = alt.Chart(pd.DataFrame({"layer": [chosen.layer]})).mark_rule(strokeWidth=14, opacity=0.12).encode(x=x)
+    here = charts.chosen_layer(chosen.layer, x)
     st.markdown("**Neighbours of its own class, layer by layer**")
     nnk = frame[frame["neighbours"] == "NNK, weight"]["share"]
-    st.altair_chart(
+    charts.show(
         (here + chart).properties(height=260),
-        alt=f"Share of neighbours of the clip's own class: {nnk.iloc[0]:.0%} at {order[0]}, {nnk.iloc[-1]:.0%} at {order[-1]}.",
+        alt_text=f"Share of its own class: {nnk.iloc[0]:.0%} at {order[0]}, {nnk.iloc[-1]:.0%} at {order[-1]}.",
     )
 
 

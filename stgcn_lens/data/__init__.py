@@ -22,7 +22,7 @@ __all__ = [*_HOME, *_SUBMODULES]
 
 
 def __getattr__(name: str) -> Any:
-    # Parts load on first use (PEP 562), so that reading a native set does not import scipy.
+    # Parts load on first use (PEP 562), so that opening a native set does not import scipy.
     if name in _HOME:
         return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     if name in _SUBMODULES:

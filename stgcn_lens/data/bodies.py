@@ -13,7 +13,7 @@ def points(clip: Clip, body: int) -> np.ndarray:
     D is the number of spatial channels: 3, or 2 for layouts whose third channel is a score.
     """
     dims = min(clip.skeleton.dims, clip.xyz.shape[0])
-    here = clip.xyz[:, clip.valid[:, body], :, body].astype(np.float64)
+    here = clip.xyz[..., body][:, clip.valid[:, body]].astype(np.float64)
     position = here[:dims]
     if clip.skeleton.dims == 2 and here.shape[0] == 3:
         position = np.where(here[2] > 0, position, np.nan)

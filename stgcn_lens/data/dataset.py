@@ -14,7 +14,7 @@ than memory stay on disk.
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -146,12 +146,12 @@ class ClipSet:
         chosen = [int(i) for i in indices]
         assert self._starts is not None
         spans = [(int(self._starts[i]), int(self._starts[i + 1])) for i in chosen]
-        pick = lambda array: np.concatenate([read_rows(array, a, b) for a, b in spans])  # noqa: E731
+        pick = lambda array: np.concatenate([array[:0], *(read_rows(array, a, b) for a, b in spans)])  # noqa: E731
         return replace(
             self,
             rows=tuple(self.rows[i] for i in chosen),
-            xyz=pick(self.xyz) if spans else np.empty((0, *self.xyz.shape[1:]), np.float32),
-            valid=pick(self.valid) if spans else np.empty(0, bool),
+            xyz=pick(self.xyz),
+            valid=pick(self.valid),
             evidence=None if self.evidence is None else pick(self.evidence),
             folder=None,
             _starts=None,
@@ -251,15 +251,15 @@ def pack(
     rows: list[Row] = []
     first: Clip | None = None
     planted = 0
-    with atomic_folder(Path(folder)) as temporary:
+    with atomic_folder(Path(folder)) as temporary, ExitStack() as writers:
         digests = {"xyz": fingerprint(), "valid": fingerprint()}
         for clip in clips:
             if first is None:
                 first = clip
                 v, c = clip.xyz.shape[2], clip.xyz.shape[0]
-                xyz_file = NpyWriter(temporary / "xyz.npy", np.float32, (v, c))
-                valid_file = NpyWriter(temporary / "valid.npy", np.bool_, ())
-                evidence_file = NpyWriter(temporary / "evidence.npy", np.bool_, (v,))
+                xyz_file = writers.enter_context(closing(NpyWriter(temporary / "xyz.npy", np.float32, (v, c))))
+                valid_file = writers.enter_context(closing(NpyWriter(temporary / "valid.npy", np.bool_, ())))
+                evidence_file = writers.enter_context(closing(NpyWriter(temporary / "evidence.npy", np.bool_, (v,))))
             _check_uniform([first, clip])
             xyz, valid = _flat(clip), clip.valid.reshape(-1)
             xyz_file.append(xyz)
@@ -272,8 +272,7 @@ def pack(
             rows.append(_row(clip))
         if first is None:
             raise _nothing_read({"faults": faults})
-        for file in (xyz_file, valid_file, evidence_file):
-            file.close()
+        writers.close()
         if planted < len(rows):  # known for every clip, or for the set not at all
             (temporary / "evidence.npy").unlink()
         with (temporary / "clips.csv").open("w", newline="") as stream:

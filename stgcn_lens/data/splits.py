@@ -94,4 +94,11 @@ def _by_protocol(protocol: str, by: str, known: list[int]) -> set[int]:
 
 
 def _list(ids: Sequence[int]) -> str:
-    return ", ".join(map(str, ids)) or "none"
+    """Numbers in words, runs of three and more shortened: "1, 2, 8-13"."""
+    runs: list[list[int]] = []
+    for i in ids:
+        if runs and i == runs[-1][-1] + 1:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+    return ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 2 else ", ".join(map(str, r)) for r in runs) or "none"

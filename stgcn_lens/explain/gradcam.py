@@ -19,8 +19,8 @@ import torch
 from torch import nn
 
 from stgcn_lens.activations import evaluating, record, select
+from stgcn_lens.data.rows import rows
 from stgcn_lens.errors import LensError
-from stgcn_lens.explain.upsample import rows
 
 if TYPE_CHECKING:
     from stgcn_lens.models.protocol import Lens

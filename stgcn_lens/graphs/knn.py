@@ -62,7 +62,10 @@ def knn(
         raise LensError("no neighbours to look for", got=f"k = {k}", expected="at least 1")
     if n <= k:
         raise LensError(
-            f"too few clips for {k} neighbours", got=f"{n} clips", expected=f"at least {k + 1}", fix="lower k or add clips"
+            f"too few clips for {k} neighbours",
+            got=f"{n} clips",
+            expected=f"at least {k + 1}",
+            fix="lower k or add clips",
         )
     distance = get_distance(config)
     best = _Best(np.full((n, k), np.inf), np.full((n, k), n, dtype=np.int64))

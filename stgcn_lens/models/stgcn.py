@@ -19,6 +19,7 @@ from stgcn_lens.skeleton import Layout
 CONFIGURATIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], bool]] = {
     "release": ((1, 1, 1, 1, 2, 2, 2, 4, 4, 4), (5, 8), False),
     "paper": ((1, 1, 1, 2, 2, 2, 4, 4, 4), (4, 7), True),
+    "compact": ((1, 1, 2, 2, 4, 4), (3, 5), False),
 }
 
 

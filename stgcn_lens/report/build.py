@@ -1,23 +1,19 @@
 """The page itself: figures, players and tables from the gathered results, written into the run folder."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from stgcn_lens import __version__
 from stgcn_lens.errors import DataError, LensError
 from stgcn_lens.report import results, samples, sentences
+from stgcn_lens.report.draw import Progress, draw
 from stgcn_lens.runs import Run, atomic_folder, plain, stage_key
 from stgcn_lens.viz import figures, player, theme
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ def build(run: Run, config: ReportConfig, *, force: bool = False, progress: Prog
     with run.stage("report", config=config, inputs=inputs):
         gathered = results.collect(run)
         gathered |= {
-            "title": f"What {gathered['model']['name']} learned from {gathered['data']['source']}",
+            "title": f"{gathered['model']['name']} on {gathered['data']['source']}: what each layer learned",
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "version": __version__,
             "settings": _settings(gathered),
@@ -68,8 +64,8 @@ def build(run: Run, config: ReportConfig, *, force: bool = False, progress: Prog
         gathered["headline"] = sentences.headline(gathered)
         gathered["figures"] = sentences.figures(gathered)
         gathered = plain(gathered)
-        drawn = _draw(gathered, moving, progress or (lambda done, total: None))
-        _write_figures(run, drawn, gathered)
+        drawn = draw(gathered, moving, progress or (lambda done, total: None))
+        _write_figures(run, drawn)
         run.write_json("results.json", gathered)
         run.write_text("summary.md", sentences.summary(gathered))
         run.write_text("report.html", _render(gathered, moving, drawn))
@@ -91,11 +87,10 @@ def _samples(run: Run, config: ReportConfig, gathered: results.Results) -> list[
         return [None] * len(chosen)
     for choice, about in zip(chosen, gathered["samples"], strict=True):
         try:
-            moving.append(
-                samples.move(run, clips[choice.row["clip"]], choice, gathered, key_frames=config.key_frames)
-            )
-            about["silent"] = moving[-1].silent if moving[-1] else []
-            about["seconds"] = moving[-1].seconds if moving[-1] else []
+            clip = clips[choice.row["clip"]]
+            shown = samples.move(run, clip, choice, gathered, key_frames=config.key_frames)
+            about |= {"silent": shown.silent, "seconds": shown.seconds, "key_frames": len(shown.seconds)}
+            moving.append(shown)
         except DataError as error:
             moving.append(None)
             gathered["missing"].append({"part": f"player: {about['name']}", "why": str(error), "command": None})
@@ -107,88 +102,13 @@ def _settings(gathered: results.Results) -> dict[str, Any]:
     return {stage["stage"]: dict(flat(stage["config"] or {})) for stage in gathered["stages"]}
 
 
-def _draw(
-    gathered: results.Results, moving: list[samples.Moving | None], progress: Progress
-) -> dict[str, tuple[Figure, str]]:
-    """Name -> figure and its alternative text."""
-    jobs: dict[str, Callable[[], Figure]] = {}
-    layers = gathered["layers"]
-    if layers:
-        names = [entry["layer"] for entry in layers]
-        jobs["label_error"] = lambda: figures.label_error_curve(
-            names,
-            [_series(label, layers, f"{key}_label_error") for key, label in results.MEASURES.items()],
-            [entry["knn_label_error"]["chance"] for entry in layers],
-        )
-        count = figures.Series("mean NNK neighbours", _floats(entry["mean_nnk_neighbours"] for entry in layers))
-        jobs["neighbours"] = lambda: figures.curves(names, [count], ylabel="neighbours")
-        overlaps = [
-            figures.Series(label, _floats(entry[f"overlap_{key}"] for entry in layers))
-            for key, label in (("input", "with the input"), ("previous", "with the layer before"))
-        ]
-        jobs["overlap"] = lambda: figures.curves(names, overlaps, ylabel="overlap (Jaccard)", limits=(0.0, 1.02))
-    saliency = gathered["saliency"]
-    for layer in saliency["tables"] if saliency else ():
-        jobs[f"class_by_joint_{layer}"] = lambda layer=layer: figures.heatmap(
-            np.array(saliency["tables"][layer]["values"], dtype=float),
-            gathered["model"]["classes"],
-            saliency["joints"],
-            label="mean saliency",
-        )
-    if gathered["localisation"]:
-        found = gathered["localisation"]
-        series = [
-            _series("saliency", found, "average_precision"),
-            _series("joint speed", found, "motion"),
-            _series("random map", found, "random"),
-        ]
-        blocks = [entry["layer"] for entry in found]
-        jobs["localisation"] = lambda: figures.curves(blocks, series, ylabel="average precision", limits=(0.0, 1.0))
-    if gathered["confusion"]:
-        counts = np.array(gathered["confusion"]["counts"])
-        jobs["confusion"] = lambda: figures.confusion(counts, gathered["model"]["classes"])
-    if gathered["training"]:
-        log = gathered["training"]["log"]
-        panels = {
-            "loss": [figures.Series("training clips", [line["loss"] for line in log])],
-            "top-1 accuracy": [figures.Series("training clips (augmented)", [line["top1"] for line in log])],
-        }
-        jobs["training"] = lambda: figures.training_curve([line["epoch"] for line in log], panels)
-    bones = results.get_layout(gathered["data"]["layout"]).bones
-    alts = {name: entry["alt"] for name, entry in gathered["figures"].items()}
-    for i, (about, shown) in enumerate(zip(gathered["samples"], moving, strict=True)):
-        if shown is not None:
-            times = [f"{second:.2f} s" for second in shown.seconds]
-            alts[f"strip_{i + 1}"] = f"Film strip of {about['name']}, {len(times)} frames, saliency as colour and size."
-            jobs[f"strip_{i + 1}"] = lambda shown=shown, times=times: figures.film_strip(
-                shown.points, shown.valid, bones, saliency=shown.saliency, captions=times
-            )
-    drawn = {}
-    for number, (name, job) in enumerate(jobs.items()):
-        progress(number, len(jobs))
-        drawn[name] = (job(), alts[name])
-    progress(len(jobs), len(jobs))
-    return drawn
-
-
-def _series(label: str, entries: list[dict[str, Any]], key: str) -> figures.Series:
-    parts = (_floats(entry[key][part] for entry in entries) for part in ("value", "ci_low", "ci_high"))
-    return figures.Series(label, *parts)
-
-
-def _floats(values: Any) -> np.ndarray:
-    return np.array([np.nan if value is None else value for value in values], dtype=float)
-
-
-def _write_figures(run: Run, drawn: dict[str, tuple[Figure, str]], gathered: results.Results) -> None:
+def _write_figures(run: Run, drawn: dict[str, str]) -> None:
     with atomic_folder(run / "figures") as folder:
-        for name, (figure, alt) in drawn.items():
-            (folder / f"{name}.svg").write_text(figures.svg(figure, name, alt))
+        for name, figure in drawn.items():
+            (folder / f"{name}.svg").write_text(figure)
 
 
-def _render(
-    gathered: results.Results, moving: list[samples.Moving | None], drawn: dict[str, tuple[Figure, str]]
-) -> str:
+def _render(gathered: results.Results, moving: list[samples.Moving | None], drawn: dict[str, str]) -> str:
     here = Path(__file__).parent
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(here),
@@ -201,12 +121,18 @@ def _render(
     players = [_player(shown, first=i == 0) for i, shown in enumerate(moving)]
     return environment.get_template("template.html").render(
         r=gathered,
-        figures={name: Markup(figures.svg(figure, name, alt, inline=True)) for name, (figure, alt) in drawn.items()},  # noqa: S704
+        figures={name: Markup(figures.inline(figure, name)) for name, figure in drawn.items()},
         players=players,
         neighbour_sentence=sentences.neighbours,
-        css=Markup(theme.css() + (here / "report.css").read_text()),  # noqa: S704
-        player_assets=Markup(player.assets()) if any(players) else "",  # noqa: S704
+        css=Markup(theme.css() + (here / "report.css").read_text() + _print_colours()),
+        player_assets=Markup(player.assets()) if any(players) else "",
     )
+
+
+def _print_colours() -> str:
+    """Paper is light, whatever the screen prefers."""
+    tokens = ";".join(f"--sl-{name}:{value}" for name, value in theme.LIGHT.items())
+    return f"@media print{{:root{{{tokens}}}}}"
 
 
 def _player(shown: samples.Moving | None, *, first: bool) -> Markup | None:
@@ -216,7 +142,7 @@ def _player(shown: samples.Moving | None, *, first: bool) -> Markup | None:
     scope = samples.SCOPE if shown.layers else ""
     fragment = player.html(shown.panel, standalone=False, scope=scope, height=330, autoplay=first)
     layers = player.json_in_html(shown.layers)
-    return Markup(f'{fragment}<script type="application/json" data-layers>{layers}</script>')  # noqa: S704
+    return Markup(f'{fragment}<script type="application/json" data-layers>{layers}</script>')
 
 
 def flat(config: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -42,16 +42,18 @@ def collect(run: Run) -> Results:
     done = [name for name, record in manifest["stages"].items() if record["status"] == "done"]
     description = run.read_json("model.json")
     rows = clip_rows(run)
-    layers = run.read_json("layers.json") if "graph" in done else []
+    layers = [_with_overlaps(entry) for entry in run.read_json("layers.json")] if "graph" in done else []
     localised = "explain" in done and (run / "saliency/localisation.json").is_file()
     analysed = run.read_array("embeddings/clips.npy") if "embed" in done else None
+    dropped = _dropped(run, manifest)
     results: Results = {
         "run": run.path.resolve().name,
         "confidence": CONFIDENCE,
         "data": _data(run, manifest, rows, description),
         "analysed": None if analysed is None else len(analysed),
         "model": _model(run, description),
-        "dropped": _dropped(run, manifest),
+        "dropped": dropped,
+        "dropped_entries": len(dropped),
         "metrics": {split: _with_interval(scores) for split, scores in run.read_json("metrics.json").items()},
         "confusion": _confusion(run, description["classes"]),
         "training": _training(run),
@@ -112,9 +114,9 @@ def _data(run: Run, manifest: dict[str, Any], rows: list[Row], description: dict
     }
     try:
         clips = open_data(run)
-        data.update(source=clips.source, units=clips.units, fps=clips.fps)
+        data.update(source=clips.source, units=clips.units, fps=clips.fps, problem=None)
     except DataError as error:
-        data.update(source="unknown", problem=str(error))
+        data.update(source="clips that are gone", units=None, fps=None, problem=str(error))
     return data
 
 
@@ -191,6 +193,15 @@ def _training(run: Run) -> dict[str, Any] | None:
     return {"log": lines, "first": lines[0], "last": lines[-1], "seconds": seconds}
 
 
+def _with_overlaps(entry: dict[str, Any]) -> dict[str, Any]:
+    """A layer whose overlaps are values with intervals, also where the run holds bare numbers."""
+    overlaps = {}
+    for key in ("overlap_input", "overlap_previous"):
+        value = entry.get(key)
+        overlaps[key] = {"value": value, "ci_low": None, "ci_high": None} if isinstance(value, float) else value
+    return {**entry, **overlaps}
+
+
 def _curve(layers: list[dict[str, Any]]) -> dict[str, Any] | None:
     """How each label error moves from the input to the last block."""
     blocks = [entry for entry in layers if entry["layer"].startswith("block_")]
@@ -220,20 +231,21 @@ def _curve(layers: list[dict[str, Any]]) -> dict[str, Any] | None:
     return curve
 
 
-def _saliency(
-    run: Run, rows: list[Row], analysed: np.ndarray | None, description: dict[str, Any]
-) -> dict[str, Any]:
-    """The class-by-joint table of every layer, and the joints it names for each class."""
+def _saliency(run: Run, rows: list[Row], analysed: np.ndarray | None, description: dict[str, Any]) -> dict[str, Any]:
+    """The class-by-joint table of every layer, and the joints it names for each class.
+
+    A map speaks for the class it explains: clips are counted under their predicted class. Signed maps have no table.
+    """
     about = run.read_json("saliency/saliency.json")
     joints = get_layout(description["layout"]).joints
     chosen = range(len(rows)) if analysed is None else [int(row) for row in analysed]
-    clips = Counter(rows[row]["label"] for row in chosen)
-    tables = {}
-    for layer in about["layers"]:
+    clips = Counter(rows[row]["predicted"] for row in chosen)
+    tables: dict[str, Any] = {}
+    for layer in [] if about["signed"] else about["layers"]:
         values = run.read_array(f"saliency/{layer['layer']}/class_by_joint.npy").astype(float)
         top = []
         for c, name in enumerate(description["classes"]):
-            order = [] if np.isnan(values[c]).any() else np.argsort(-values[c], kind="stable")[:TOP]
+            order = np.argsort(-values[c], kind="stable")[: 0 if np.isnan(values[c]).any() else TOP]
             named = [{"joint": joints[v], "value": values[c, v]} for v in order]
             top.append({"class_name": name, "n": clips[c], "joints": named})
         leaders = Counter(entry["joints"][0]["joint"] for entry in top if entry["joints"])
@@ -259,7 +271,8 @@ def _stages(manifest: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _missing(run: Run, manifest: dict[str, Any], localised: bool) -> list[dict[str, Any]]:
     """What the report cannot show, why, and the command that makes it, where there is one."""
-    stages, found = manifest["stages"], []
+    stages = manifest["stages"]
+    found: list[dict[str, Any]] = []
     folder = Path(run.path).resolve().name
     for stage, shows in _SHOWS.items():
         status = stages.get(stage, {}).get("status")
@@ -272,7 +285,11 @@ def _missing(run: Run, manifest: dict[str, Any], localised: bool) -> list[dict[s
                 why = f"made before '{source}' was run again: its numbers belong to the older one"
                 command = f"stgcn-lens {stage} {folder} --force"
                 found.append({"part": f"{stage}: {shows}", "why": why, "command": command})
-    if stages.get("explain", {}).get("status") == "done" and not localised:
+    if stages.get("explain", {}).get("status") == "done" and run.read_json("saliency/saliency.json")["signed"]:
+        why = "signed maps have neither; they were asked for"
+        command = f"stgcn-lens explain {folder} --force"
+        found.append({"part": "class-by-joint table and localisation", "why": why, "command": command})
+    elif stages.get("explain", {}).get("status") == "done" and not localised:
         why = "the clips carry no planted evidence; synthetic ones do"
         found.append({"part": "localisation: saliency against a known truth", "why": why, "command": None})
     for study, shows in (("noise", "what input noise does to every layer"), ("transfer", "how far layers transfer")):

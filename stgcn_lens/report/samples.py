@@ -62,7 +62,11 @@ def choose(rows: Sequence[dict[str, Any]], analysed: np.ndarray | None, count: i
     the clips come from the test split, without a test split from all.
     """
     tested = [i for i, row in enumerate(rows) if row["split"] == "test"] or list(range(len(rows)))
-    pool = [(None, rows[i]) for i in tested] if analysed is None else [(p, rows[int(i)]) for p, i in enumerate(analysed)]
+    pool: list[tuple[int | None, dict[str, Any]]]
+    if analysed is None:
+        pool = [(None, rows[i]) for i in tested]
+    else:
+        pool = [(position, rows[int(i)]) for position, i in enumerate(analysed)]
     pool = [(position, row) for position, row in pool if row["label"] is not None and row["predicted"] is not None]
     wrong = [item for item in pool if item[1]["predicted"] != item[1]["label"]]
     right: dict[int, list[tuple[int | None, dict[str, Any]]]] = {}
@@ -118,14 +122,16 @@ def move(run: Run, clip: Clip, choice: Choice, gathered: results.Results, *, key
     prep = results.preprocessing(run.read_json("model.json"))
     cleaned = clean(clip, prep)
     sample = fit(cleaned, prep, gathered["model"]["bodies"])
-    maps = {}
-    saliency = gathered["saliency"]
-    for layer in saliency["layers"] if saliency and choice.position is not None else []:
+    maps: dict[str, np.ndarray] = {}
+    explained = gathered["saliency"]["layers"] if gathered["saliency"] else []
+    for layer in explained:
+        if choice.position is None:
+            break
         rows = _rows_of(run, layer["layer"], choice.position)
         on_clip = to_clip(to_frames(rows, layer["stride"], sample.frames), sample.source, cleaned.frames)
         slots = np.zeros((*on_clip.shape[:2], cleaned.bodies), np.float32)
         m = min(cleaned.bodies, on_clip.shape[2])
-        slots[..., :m] = on_clip[..., :m]
+        slots[..., :m] = np.maximum(on_clip[..., :m], 0)  # of signed maps, the part that speaks for the class
         maps[layer["layer"]] = normalise([slots])[0]
     panels = {layer: _panel(cleaned, map, choice, layer) for layer, map in maps.items()}
     last = list(maps)[-1] if maps else None

@@ -4,15 +4,17 @@ from typing import Any
 
 from stgcn_lens.report.results import MEASURES, Results
 
+_DASH = "\N{EN DASH}"
+
 
 def two(value: float | None) -> str:
     """Two decimals; a dash where there is no number."""
-    return "–" if value is None else f"{value:.2f}".replace("-", "−")
+    return _DASH if value is None else f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def percent(value: float | None) -> str:
     """A share as a percentage with one decimal."""
-    return "–" if value is None else f"{100 * value:.1f} %"
+    return _DASH if value is None else f"{100 * value:.1f} %"
 
 
 def span(entry: dict[str, Any]) -> str:
@@ -31,7 +33,7 @@ def figures(results: Results) -> dict[str, dict[str, str]]:
     if results["layers"]:
         layers = f"over {len(results['layers'])} layers, from {_ends(results)}"
         found["label_error"] = {
-            "alt": f"Line chart of the label error of kNN, NNK and Laplacian {layers}, with intervals and chance level.",
+            "alt": f"Line chart of the kNN, NNK and Laplacian label error {layers}, with intervals and chance level.",
             "sentence": _curve(results),
         }
         found["neighbours"] = {
@@ -56,7 +58,7 @@ def figures(results: Results) -> dict[str, dict[str, str]]:
         }
     if results["confusion"]:
         found["confusion"] = {
-            "alt": f"Confusion matrix of {results['confusion']['n']} test clips in {results['data']['classes']} classes.",
+            "alt": f"Confusion matrix of {results['confusion']['n']} test clips, {results['data']['classes']} classes.",
             "sentence": _mistakes(results),
         }
     if results["training"]:
@@ -121,8 +123,9 @@ def _depth(results: Results) -> str:
     gain = best["difference_to_random"]
     outcome = "beats" if gain["ci_low"] > 0 else "does not beat"
     return (
-        f"{text}, and the saliency of {best['layer']} {outcome} a random map at finding the planted evidence: average "
-        f"precision {two(best['average_precision']['value'])} against {two(best['random']['value'])}."
+        f"{text}; the saliency of {best['layer']} {outcome} a random map at finding the planted evidence: average "
+        f"precision {two(best['average_precision']['value'])} against {two(best['random']['value'])} "
+        f"(joint speed alone: {two(best['motion']['value'])})."
     )
 
 
@@ -155,8 +158,8 @@ def _overlap(results: Results) -> str:
     if curve is None:
         return "Share of neighbours (Jaccard) that a layer has in common with another."
     return (
-        f"Neighbourhoods at {curve['last_layer']} share {two(curve['overlap_last'])} (Jaccard) with those of the "
-        "input; one means the same neighbours."
+        f"Neighbourhoods at {curve['last_layer']} share {two(curve['overlap_last']['value'])} (Jaccard) with those of "
+        "the input; one means the same neighbours."
     )
 
 
@@ -167,8 +170,8 @@ def _joints(layer: str, table: dict[str, Any]) -> str:
     sharpest = max(named, key=lambda entry: entry["joints"][0]["value"])
     leader, common = sharpest["joints"][0], table["common_leader"]
     return (
-        f"At {layer}, {common['joint']} is the most salient joint in {common['classes']} of {table['classes']} classes; "
-        f"{table['distinct_leaders']} different joints lead some class. The highest mean is "
+        f"At {layer}, {common['joint']} is the most salient joint in {common['classes']} of {table['classes']} "
+        f"classes; {table['distinct_leaders']} different joints lead some class. The highest mean is "
         f"{leader['joint']} in “{sharpest['class_name']}” ({two(leader['value'])})."
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from stgcn_lens.distances import Sequences
 from stgcn_lens.embeddings import layer_names, open_clips
-from stgcn_lens.graphs import GraphConfig, jaccard, layer_graph, summary
+from stgcn_lens.graphs import GraphConfig, layer_graph, overlap, summary
 from stgcn_lens.runs import Run, plain, stage_key
 
 
@@ -70,10 +70,10 @@ def graph(
                     "stride": strides[layer],
                     "n": len(labels),
                     **plain(numbers),
-                    "overlap_input": plain(jaccard(neighbours.indices, first.indices)),
+                    "overlap_input": plain(overlap(neighbours, first, seed=config.seed, resamples=config.resamples)),
                     "overlap_previous": None
                     if previous is None
-                    else plain(jaccard(neighbours.indices, previous.indices)),
+                    else plain(overlap(neighbours, previous, seed=config.seed, resamples=config.resamples)),
                     "seconds": time.perf_counter() - began,
                 }
             )

@@ -13,12 +13,13 @@ import torch
 from stgcn_lens.data.batches import batches
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet
+from stgcn_lens.data.rows import present_rows, rows
 from stgcn_lens.data.transforms import clean, fit
 from stgcn_lens.embeddings import open_clips
 from stgcn_lens.errors import LensError
 from stgcn_lens.explain.evaluate import LocalisationConfig, class_by_joint, localise
 from stgcn_lens.explain.gradcam import grad_cam
-from stgcn_lens.explain.upsample import present_rows, rows, to_clip, to_frames
+from stgcn_lens.explain.upsample import to_clip, to_frames
 from stgcn_lens.models.checkpoints import Loaded, load
 from stgcn_lens.runs import NpyWriter, Run, atomic_folder, plain, read_rows, stage_key
 
@@ -105,9 +106,13 @@ def _write_maps(
         cam = grad_cam(model, x, layers=layers, signed=config.signed, pooling=config.pooling)
         targets += cam.target.tolist()
         for name in layers:
-            silent[name] += cam.no_evidence[name].tolist()
-            for i, frames in enumerate(batch.frames):
-                files[name].append(cam.maps[name][i, : rows(int(frames), model.strides[name])])
+            stride = model.strides[name]
+            for i, frames in enumerate(int(f) for f in batch.frames):
+                # Empty body slots and padded frames have activations too; nothing there is evidence.
+                there = present_rows(batch.present[i], stride, frames)
+                shown = cam.maps[name][i, : rows(frames, stride)] * there[:, None]
+                silent[name].append(bool(shown.max() <= 0))
+                files[name].append(shown)
                 offsets[name].append(files[name].rows)
         if progress is not None:
             progress(len(targets), len(chosen))

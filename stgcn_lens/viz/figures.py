@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import StringIO
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -19,14 +20,18 @@ from stgcn_lens.viz import theme
 
 _INK = "#1b1b1f"  # replaced by the page's text colour when a figure is put into a page
 _GRID = "#8f8f99"
+_GROUND = '<rect width="100%" height="100%" fill="#ffffff"/>'
+_WIDTH = 7.6  # inches
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _DASHES = ("-", "--", "-.", ":")
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a class may be called $x$
     "svg.image_inline": True,
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "text.color": _INK,
+    "axes.facecolor": "none",
     "axes.labelcolor": _INK,
     "axes.edgecolor": _INK,
     "xtick.color": _INK,
@@ -63,14 +68,17 @@ def curves(
     *,
     ylabel: str,
     limits: tuple[float, float] | None = None,
+    width: float = _WIDTH,
 ) -> Figure:
-    """Lines over the layers, in depth order; `limits` are those of the vertical axis."""
+    """Lines over the layers, in depth order; `limits` are those of the vertical axis, `width` is in inches."""
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.6, 3.5), layout="constrained")
+        figure = Figure(figsize=(width, 3.5), layout="constrained")
         axes = figure.subplots()
         _lines(axes, np.arange(len(layers)), series)
-        axes.set_xticks(np.arange(len(layers)), layers, rotation=30 if len(layers) > 4 else 0, ha="right")
+        turned: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if len(layers) > 4 else {}
+        axes.set_xticks(np.arange(len(layers)), layers, **turned)
         axes.set_ylabel(ylabel)
+        axes.margins(y=0.1)
         if limits is not None:
             axes.set_ylim(*limits)
         else:
@@ -82,7 +90,7 @@ def curves(
 def training_curve(epochs: Sequence[int], panels: Mapping[str, Sequence[Series]]) -> Figure:
     """One panel a quantity (loss, accuracy), epochs across; every panel may hold several lines."""
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.6, 3.0), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 3.0), layout="constrained")
         for axes, (title, series) in zip(
             figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
         ):
@@ -105,12 +113,12 @@ def heatmap(
 ) -> Figure:
     """A table (rows, columns) as colours; NaN cells are left open and crossed out."""
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.6, 1.9 + 0.2 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 1.7 + max(1.6, 0.2 * len(rows))), layout="constrained")
         axes = figure.subplots()
         image = axes.imshow(values, cmap=theme.saliency_colormap(), vmin=limits[0], vmax=limits[1], aspect="auto")
         _cross_out(axes, np.isnan(values))
         _name_cells(axes, rows, columns)
-        figure.colorbar(image, ax=axes, label=label, shrink=min(1.0, 6 / len(rows)), aspect=14, pad=0.015)
+        figure.colorbar(image, ax=axes, label=label, shrink=min(1.0, 9 / len(rows)), aspect=14, pad=0.015)
     return figure
 
 
@@ -119,7 +127,7 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
     total = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.6, 1.9 + 0.235 * len(classes)), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 1.7 + max(1.6, 0.235 * len(classes))), layout="constrained")
         axes = figure.subplots()
         image = axes.imshow(share, cmap="cividis", vmin=0, vmax=1, aspect="auto")
         _cross_out(axes, np.isnan(share))
@@ -130,7 +138,7 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
         _name_cells(axes, classes, classes)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
-        figure.colorbar(image, ax=axes, label="share of the true class", shrink=min(1.0, 6 / len(classes)), aspect=14)
+        figure.colorbar(image, ax=axes, label="share of the true class", shrink=min(1.0, 9 / len(classes)), aspect=14)
     return figure
 
 
@@ -141,6 +149,7 @@ def film_strip(
     *,
     saliency: np.ndarray | None,
     captions: Sequence[str],
+    width: float = _WIDTH,
 ) -> Figure:
     """Key frames side by side, saliency as colour and radius of the joints.
 
@@ -151,15 +160,16 @@ def film_strip(
     bones : pairs of joints.
     saliency : (F, V, M) in [0, 1], or None for a plain skeleton.
     captions : F texts, one under each frame.
+    width : of the figure, in inches.
     """
     seen = points.transpose(0, 3, 1, 2)[valid].reshape(-1, 2)  # (bodies in frames * V, 2)
     low, high = seen.min(axis=0), seen.max(axis=0)
     margin = 0.06 * float((high - low).max()) + 1e-6
-    width, height = high - low + 2 * margin
+    across, up = high - low + 2 * margin
     frames = len(points)
     with mpl.rc_context(_STYLE):
-        panel = 7.6 / frames
-        figure = Figure(figsize=(7.6, min(3.4, panel * height / width) + 0.3), layout="constrained")
+        panel = width / frames
+        figure = Figure(figsize=(width, min(3.4, panel * up / across) + 0.3), layout="constrained")
         for f, axes in enumerate(figure.subplots(1, frames, squeeze=False)[0]):
             for m in np.flatnonzero(valid[f]):
                 heat = np.zeros(points.shape[1]) if saliency is None else saliency[f, :, m]
@@ -172,23 +182,26 @@ def film_strip(
     return figure
 
 
-def svg(figure: Figure, name: str, alt: str, *, inline: bool = False) -> str:
-    """The figure as SVG text with `alt` as its title; equal figures give equal text.
-
-    `inline` makes it fit for a page: ink takes the page's text colour, the ground is left open, the XML head is
-    dropped, and ids are made its own by `name`.
-    """
+def svg(figure: Figure, name: str, alt: str) -> str:
+    """The figure as SVG text on white, with `alt` as its title; equal figures of one name give equal text."""
     stream = StringIO()
-    # Figure.savefig draws with the settings of the moment, so those of the making are set again.
+    # savefig draws with the settings of the moment, so those of the making are set again.
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
-        ground = "none" if inline else "#ffffff"
-        figure.savefig(stream, format="svg", dpi=144, facecolor=ground, metadata={"Date": None, "Creator": None})
+        figure.savefig(stream, format="svg", dpi=144, facecolor="none", metadata={"Date": None, "Creator": None})
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", stream.getvalue(), flags=re.DOTALL)
-    title = f'role="img" aria-label="{escape(alt)}"><title>{escape(alt)}</title>'
-    text = re.sub(r"(<svg [^>]*)>", lambda match: f"{match[1]} {title}", text, count=1)
-    if not inline:
-        return text
-    text = text[text.index("<svg ") :].replace(_INK, "currentColor").replace("'DejaVu Sans'", "system-ui, sans-serif")
+    text = re.sub(r'(?<= )d="[^"]*"', lambda match: re.sub(r"(\.\d\d)\d+", r"\1", match[0]), text)  # 0.01 pt will do
+    head = f' role="img" aria-label="{escape(alt)}"><title>{escape(alt)}</title>{_GROUND}'
+    return re.sub(r"(<svg [^>]*)>", lambda match: match[1] + head, text, count=1)
+
+
+def inline(text: str, name: str) -> str:
+    """A figure of `svg` made fit for a page.
+
+    Ink takes the page's text colour, the ground is left open, the XML head is dropped, and ids become the figure's
+    own by `name`.
+    """
+    text = text[text.index("<svg ") :].replace(_GROUND, "").replace(_INK, "currentColor")
+    text = text.replace("'DejaVu Sans'", "system-ui, sans-serif")
     slug = re.sub(r"\W", "_", name)
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{slug}-", text)
 
@@ -233,9 +246,9 @@ def _cross_out(axes: Axes, cells: np.ndarray) -> None:
 
 
 def _body(axes: Axes, points: np.ndarray, heat: np.ndarray, bones: Sequence[tuple[int, int]], *, dashed: bool) -> None:
-    for child, parent in bones:
-        across, up = points[[child, parent]].T
-        axes.plot(across, up, color=_GRID, linewidth=1.3, linestyle="--" if dashed else "-", zorder=1)
+    gap = np.full(2, np.nan)  # all bones are one line with gaps: one element instead of one per bone
+    path = np.array([end for child, parent in bones for end in (points[child], points[parent], gap)])
+    axes.plot(path[:, 0], path[:, 1], color=_GRID, linewidth=1.3, linestyle="--" if dashed else "-", zorder=1)
     order = np.argsort(heat, kind="stable")  # the most salient joint on top
     axes.scatter(
         points[order, 0],

@@ -5,6 +5,7 @@
 const SPEEDS = [0.25, 0.5, 1, 2];
 const TRAIL = { joints: 3, frames: 15 };
 const MISSING = -32768;
+const MARGIN = 13; // pixels that the largest joint and its ring need
 
 export default function mount({ parentElement, data }) {
   const root = parentElement;
@@ -79,13 +80,13 @@ function unpack(p) {
 function camera(clip, view, w, h) {
   const { centre, half, radius } = clip.box;
   if (clip.dims === 2) {
-    const s = view.zoom * 0.92 * Math.min(w / 2 / half[0], h / 2 / half[1]);
+    const s = view.zoom * Math.min((w / 2 - MARGIN) / half[0], (h / 2 - MARGIN) / half[1]);
     return { scale: s, to: ([x, y]) => [w / 2 + (x - centre[0]) * s, h / 2 - (y - centre[1]) * s, 0, 1] };
   }
   const a = clip.yaw + view.yaw, cosA = Math.cos(a), sinA = Math.sin(a), cosB = Math.cos(view.pitch), sinB = Math.sin(view.pitch);
   const tall = half[1] * cosB + radius * Math.abs(sinB);
-  const s = view.zoom * 0.94 * Math.min(w / 2 / radius, h / 2 / tall);
-  const far = 9 * Math.max(radius, half[1]);
+  const reach = Math.hypot(radius, half[1]), far = 14 * reach, nearest = far / (far - reach);
+  const s = (view.zoom / nearest) * Math.min((w / 2 - MARGIN) / radius, (h / 2 - MARGIN) / tall);
   return {
     scale: s,
     to: ([x, y, z]) => {
@@ -101,7 +102,7 @@ function camera(clip, view, w, h) {
 function makePanel(player, parent) {
   const figure = el("figure", "sl-panel", parent);
   const head = el("figcaption", "sl-head", figure);
-  const title = el("span", "sl-title", head), subtitle = el("span", "sl-subtitle", head), clock = el("span", "sl-clock", head);
+  const title = el("span", "sl-title", head), clock = el("span", "sl-clock", head), subtitle = el("span", "sl-subtitle", head);
   const stage = el("div", "sl-stage", figure);
   const canvas = el("canvas", "sl-view", stage, { tabIndex: 0 });
   canvas.setAttribute("role", "img");
@@ -120,6 +121,7 @@ function makePanel(player, parent) {
     subtitle.textContent = p.subtitle;
     note.textContent = p.note;
     clock.hidden = single;
+    subtitle.classList.toggle("sl-below", !single);
     canvas.style.height = `${height}px`;
     canvas.setAttribute("aria-label",
       `Moving skeleton of ${p.title || "a clip"}, ${p.frames} frames. Space plays, arrow keys step, drag turns, plus and minus zoom.`);
@@ -438,7 +440,7 @@ function make(root) {
     const at = time * rate;
     while (panels.length > data.panels.length) { const gone = panels.pop(); gone.figure.remove(); gone.strip.remove(); }
     while (panels.length < data.panels.length) panels.push(makePanel(player, grid));
-    grid.style.setProperty("--sl-min", data.panels.length > 2 ? "230px" : "300px");
+    grid.style.setProperty("--sl-min", data.panels.length > 3 ? "200px" : data.panels.length > 2 ? "230px" : "300px");
     panels.forEach((panel, i) => {
       panel.setData(data.panels[i], data.height, single);
       (single ? under : panel.figure).append(panel.strip);

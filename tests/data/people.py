@@ -42,3 +42,19 @@ def without(clip: Clip, body: int, frames: slice | list[int]) -> Clip:
     xyz[:, frames, :, body] = 0
     valid[frames, body] = False
     return clip.replace(xyz=xyz, valid=valid)
+
+
+def furniture(clip: Clip, rng: np.random.Generator, noise: float = 0.0) -> np.ndarray:
+    """A table the sensor took for a body: wide, low, and jittering; (3, T, V)."""
+    shape = (3, clip.frames, clip.skeleton.V)
+    place = rng.uniform([[-1.5], [-0.3], [2.5]], [[1.5], [0.1], [3.5]], (3, clip.skeleton.V))[:, None]
+    return (place + noise * rng.normal(size=shape)).astype(np.float32)
+
+
+def among_furniture(rng: np.random.Generator) -> Clip:
+    """Person, table, person: the table in the middle slot, with evidence on the second person's head."""
+    two = clip(bodies=2)
+    xyz = np.stack([two.xyz[..., 1], furniture(two, rng, noise=0.2), two.xyz[..., 0]], axis=-1)
+    evidence = np.zeros(xyz.shape[1:], bool)
+    evidence[:, 3, 2] = True
+    return two.replace(xyz=xyz, valid=np.ones((12, 3), bool), evidence=evidence)

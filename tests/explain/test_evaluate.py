@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sklearn.metrics import auc, precision_recall_curve
+from sklearn.metrics import average_precision_score
 
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.errors import LensError
@@ -80,8 +80,17 @@ def test_the_score_is_the_area_under_the_precision_recall_steps(clip: Clip, rng:
         found += truth
         area += truth * found / rank
     assert average_precision(map, clip.evidence, clip.valid) == pytest.approx(area / found)
-    precision, recall, _ = precision_recall_curve([c[1] for c in cells], [c[0] for c in cells])
-    assert average_precision(map, clip.evidence, clip.valid) == pytest.approx(auc(recall, precision), abs=0.01)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 7, 10**9])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_score_is_that_of_scikit_learn_with_and_without_ties(levels: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    clip = planted(rng)
+    map = rng.integers(levels, size=clip.evidence.shape).astype(np.float32)
+    cells = clip.valid[:, None] & np.ones_like(clip.evidence)
+    expected = average_precision_score(clip.evidence[cells], map[cells])
+    assert average_precision(map, clip.evidence, clip.valid) == pytest.approx(expected, abs=1e-12)
 
 
 def test_pointing_is_a_hit_a_miss_or_the_share_of_a_tie(clip: Clip) -> None:
@@ -194,6 +203,12 @@ def test_clips_without_evidence_are_left_out_and_counted(clip: Clip) -> None:
         localise([nowhere], [{"block_1": clip.evidence * 1.0}], QUICK)
 
 
+def test_every_clip_has_a_random_map_of_its_own(clip: Clip) -> None:
+    (row,) = localise([clip] * 4, [{"block_1": clip.evidence * 1.0}] * 4, QUICK)
+    assert row.random.ci_low < row.random.ci_high
+    assert row.motion.ci_low == pytest.approx(row.motion.ci_high)
+
+
 def test_slots_of_the_model_beyond_the_clips_bodies_are_padding(rng: np.random.Generator) -> None:
     clip = planted(rng, bodies=1)
     wide = np.concatenate([clip.evidence * 1.0, np.full_like(clip.evidence, 9.0, dtype=float)], axis=2)
@@ -204,6 +219,8 @@ def test_slots_of_the_model_beyond_the_clips_bodies_are_padding(rng: np.random.G
 def test_maps_that_do_not_fit_are_refused(clip: Clip) -> None:
     with pytest.raises(LensError, match="map and evidence do not fit"):
         localise([clip], [{"block_1": clip.evidence[1:] * 1.0}], QUICK)
+    with pytest.raises(LensError, match="not finite: got 1500 cells"):
+        localise([clip], [{"block_1": np.full(clip.evidence.shape, np.nan)}], QUICK)
     maps = [{"block_1": clip.evidence * 1.0, "block_2": clip.evidence * 1.0}, {"block_1": clip.evidence * 1.0}]
     with pytest.raises(LensError, match="some clips have no map: got layers block_2"):
         localise([clip, clip], maps, QUICK)

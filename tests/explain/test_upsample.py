@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from stgcn_lens.data.rows import present_rows, rows
 from stgcn_lens.errors import LensError
 from stgcn_lens.explain.gradcam import grad_cam
-from stgcn_lens.explain.upsample import normalise, present_rows, rows, to_clip, to_frames
+from stgcn_lens.explain.upsample import normalise, to_clip, to_frames
 from tests.explain.mock import Mock
 
 

@@ -35,10 +35,16 @@ def write_run(folder: Path, *, stages: tuple[str, ...] = ("train", "embed", "gra
     for stage in stages:
         writers[stage](run, tested)
     manifest = run.manifest()
+    configs = {
+        "train": {"split": "subject", "training": {"seed": 3, "epochs": 4, "lr": 0.1}},
+        "embed": {"window": 8, "stride": None},
+        "graph": {"graph": {"k": K, "normalise": True}, "resamples": 1000, "seed": 3},
+        "explain": {"signed": False, "pooling": "clip"},
+    }
     for stage in stages:
         manifest["stages"][stage] = {
             "key": f"key of {stage}",
-            "config": {"seed": 3, "window": 8, "k": K} if stage != "train" else {"seed": 3, "epochs": 4},
+            "config": configs[stage],
             "seed": 3,
             "versions": {"python": "3.11.9", "numpy": "2.4.1"},
             "inputs": {},
@@ -116,11 +122,10 @@ def _train(run: Run, tested: np.ndarray) -> None:
     counts = np.diag([3, 3, 3, 0])
     counts[3, 0] = 3
     with (run / "confusion.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([CLASSES, *counts.tolist()])
-    lines = [
-        {"epoch": e, "loss": 2.0 / e, "accuracy": e / 5, "test_accuracy": e / 6, "lr": 0.1, "seconds": 1.5}
-        for e in (1, 2, 3, 4)
-    ]
+        csv.writer(stream).writerows(
+            [["true", *CLASSES], *([name, *row] for name, row in zip(CLASSES, counts.tolist(), strict=True))]
+        )
+    lines = [{"epoch": e, "loss": 2.0 / e, "top1": e / 5, "lr": 0.1, "seconds": 1.5} for e in (1, 2, 3, 4)]
     run.write_text("train_log.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
 
 
@@ -165,8 +170,8 @@ def _layer(layer: str, n: int) -> dict[str, object]:
         "knn_accuracy": {"value": 1 - KNN[layer], "ci_low": 0.1, "ci_high": 0.95, "chance": 0.24},
         "mean_nnk_neighbours": 2.5 - KNN[layer],
         "indefinite_share": 0.0625,
-        "overlap_input": 1 - KNN["input"] + KNN[layer] - 0.1,
-        "overlap_previous": None if layer == "input" else 0.375,
+        "overlap_input": {"value": 0.4 + KNN[layer], "ci_low": 0.35 + KNN[layer], "ci_high": 0.42 + KNN[layer]},
+        "overlap_previous": None if layer == "input" else {"value": 0.375, "ci_low": 0.3125, "ci_high": 0.4375},
         "sigma": 0.4375,
         "seconds": 0.6875,
     }
@@ -187,11 +192,12 @@ def _explain(run: Run, tested: np.ndarray) -> None:
             joints = slice(4 * label + depth, 4 * label + depth + 2)  # another pair of joints at every depth
             maps[offsets[position] : offsets[position + 1], joints, 0] = 0.5 + position
             table[label, 4 * label + depth] = 0.875
-        table[2] = np.nan  # a class without a clip
+        table[3] = np.nan  # a class that was never predicted
         run.write_array(f"saliency/{layer}/maps.npy", maps)
         run.write_array(f"saliency/{layer}/offsets.npy", offsets.astype(np.int64))
         run.write_array(f"saliency/{layer}/class_by_joint.npy", table)
-    run.write_json("saliency/localisation.json", [_localisation(layer, i, len(tested)) for i, layer in enumerate(blocks)])
+    found = [_localisation(layer, i, len(tested)) for i, layer in enumerate(blocks)]
+    run.write_json("saliency/localisation.json", found)
 
 
 def _localisation(layer: str, i: int, n: int) -> dict[str, object]:
@@ -202,6 +208,7 @@ def _localisation(layer: str, i: int, n: int) -> dict[str, object]:
         "random": interval(0.11),
         "motion": interval(0.36),
         "difference_to_random": interval(0.19 + 0.1 * i),
+        "difference_to_motion": interval(-0.06 + 0.1 * i),
         "n": n,
     }
 

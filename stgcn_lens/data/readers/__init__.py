@@ -127,7 +127,9 @@ def _contents(path: Path) -> str:
     for file in path.rglob("*"):
         if file.is_file():
             suffixes[file.suffix or "no suffix"] = suffixes.get(file.suffix or "no suffix", 0) + 1
-    counts = ", ".join(f"{n} {suffix}" for suffix, n in sorted(suffixes.items(), key=lambda item: -item[1])[:5])
+    counts = ", ".join(
+        f"{n} {suffix}" for suffix, n in sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))[:5]
+    )
     return f"files: {counts}" if counts else "an empty folder"
 
 

@@ -83,6 +83,8 @@ def _walk(tokens: list[bytes], frames: int, file: Path) -> tuple[list[tuple[byte
             raise _cut(file, t, f"{t} frames", f"{frames} frames")
         bodies = _whole(tokens, p, file, t, "body count")
         p += 1
+        if bodies > MAX_SLOTS:
+            raise DataError("too many bodies", file=file.name, frame=t, got=bodies, expected=f"<= {MAX_SLOTS}")
         seen: list[bytes] = []
         for body in range(bodies):
             start = p + BODY + 1
@@ -107,8 +109,8 @@ def _walk(tokens: list[bytes], frames: int, file: Path) -> tuple[list[tuple[byte
 
 def _whole(tokens: list[bytes], at: int, file: Path, frame: int | None, what: str) -> int:
     text = tokens[at]
-    if text.isdigit():
-        return int(text[:12])
+    if text.isdigit() and len(text) <= 12:  # a body ID, read in the place of a count, is longer
+        return int(text)
     raise DataError(
         f"the {what} is not a whole number",
         file=file.name,

@@ -16,11 +16,12 @@ from stgcn_lens.skeleton import LAYOUTS
 
 LAYOUT = LAYOUTS["ntu25"]
 SIDES = ("right", "left")
-REACH = (0.28, 0.985)  # of the limb's length: an elbow neither folds flat nor locks  # ours
+ARM_REACH = (0.28, 0.985)  # of its length: an elbow neither folds flat nor locks  # ours
+LEG_REACH = (0.35, 0.998)  # ours
 
 # channel -> (width, value at rest). Positive: bend and nod forward; side, twist, turn and tilt to the right.
 _LIMBS = {
-    "arm": (3, (0.12, -0.93, 0.10)),  # wrist from the shoulder (out, up, forward)
+    "arm": (3, (0.12, -0.955, 0.10)),  # wrist from the shoulder (out, up, forward)
     "elbow": (1, (0.0,)),  # swivel of the elbow about the line from shoulder to wrist
     "hand": (3, (0.0, 0.0, 0.0)),  # added to the forearm's direction to aim the hand
     "touch": (1, (0.0,)),  # 0: the arm goes where `arm` says; 1: to the point that the script touches
@@ -74,7 +75,7 @@ class Body:
     @property
     def standing(self) -> float:
         """Height of the spine's base above the floor, knees a little soft."""
-        return self.ankle_height + 0.975 * self.leg + self.hip_drop
+        return self.ankle_height + 0.99 * self.leg + self.hip_drop
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Trunk:
     chest: np.ndarray
 
 
-def rotation(axis: int, degrees: np.ndarray) -> np.ndarray:
+def rotation(axis: int, degrees: np.ndarray | float) -> np.ndarray:
     """Right-handed rotations about one axis: angles (...,) in degrees -> (..., 3, 3)."""
     angle = np.radians(degrees)
     turn = np.zeros((*np.shape(angle), 3, 3))
@@ -122,14 +123,12 @@ def _move(turn: np.ndarray, offset: tuple[float, float, float]) -> np.ndarray:
 def place(stand: Stand, side: str, forward: float = 0.0, out: float = 0.0, up: float = 0.0) -> np.ndarray:
     """A point (3,) of the floor plan, seen from where the body stands; `out` counts towards `side`."""
     sign = 1.0 if side == "right" else -1.0
-    return np.array([stand.x, 0.0, stand.z]) + _move(
-        rotation(1, np.float64(-stand.heading)), (sign * out, up, -forward)
-    )
+    return np.array([stand.x, 0.0, stand.z]) + _move(rotation(1, -stand.heading), (sign * out, up, -forward))
 
 
 def pose_trunk(body: Body, stand: Stand, controls: dict[str, np.ndarray]) -> Trunk:
     """Forward kinematics from the base of the spine to the head, the shoulders and the hips."""
-    ground = rotation(1, np.float64(-stand.heading))
+    ground = rotation(1, -stand.heading)
     flat = {name: controls[name][:, 0] for name in (*_SHARES, "nod", "turn", "tilt")}
     parts = []
     turn = ground
@@ -152,7 +151,7 @@ def pose_trunk(body: Body, stand: Stand, controls: dict[str, np.ndarray]) -> Tru
 
 
 def two_bones(
-    end: np.ndarray, pole: np.ndarray, upper: float, lower: float, swivel: np.ndarray | None = None
+    end: np.ndarray, pole: np.ndarray, upper: float, lower: float, reaches: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bend a limb of two bones so that its end comes to `end` and its middle joint points towards `pole`.
 
@@ -161,7 +160,7 @@ def two_bones(
     end : (T, 3) wanted end, from the limb's root; pulled into reach where it is out of it.
     pole : (3,) or (T, 3) direction to which the elbow or knee points.
     upper, lower : bone lengths, metres.
-    swivel : (T,) degrees by which the middle joint is turned about the line from root to end.
+    reaches : shortest and longest distance from root to end, in lengths of the limb.
 
     Returns
     -------
@@ -169,11 +168,8 @@ def two_bones(
     """
     distance = np.linalg.norm(end, axis=1, keepdims=True)
     line = end / np.maximum(distance, 1e-9)
-    reach = np.clip(distance, REACH[0] * (upper + lower), REACH[1] * (upper + lower))
+    reach = np.clip(distance, reaches[0] * (upper + lower), reaches[1] * (upper + lower))
     bend = _across(np.broadcast_to(pole, end.shape), line)
-    if swivel is not None:
-        angle = np.radians(swivel)[:, None]
-        bend = np.cos(angle) * bend + np.sin(angle) * np.cross(line, bend)
     along = (upper**2 + reach**2 - lower**2) / (2 * reach)
     aside = np.sqrt(np.maximum(upper**2 - along**2, 0.0))
     return along * line + aside * bend, reach * line, bend
@@ -193,8 +189,7 @@ def pose_arm(
         weight = controls[f"{side}_touch"]
         wanted = np.einsum("tj,tji->ti", target - root, trunk.chest) * axes
         end = (1 - weight) * end + weight * wanted
-    swivel = controls[f"{side}_elbow"][:, 0]
-    elbow, wrist, bend = two_bones(end, np.array([0.35, -0.8, -0.5]), body.upper_arm, body.forearm, swivel)
+    elbow, wrist, bend = two_bones(end, _elbow(end, controls[f"{side}_elbow"]), body.upper_arm, body.forearm, ARM_REACH)
     ahead = _unit(_unit(wrist - elbow) + controls[f"{side}_hand"])
     thumb_side = _across(-bend, ahead)
     hand = wrist + body.palm * ahead
@@ -207,6 +202,18 @@ def pose_arm(
     }
 
 
+def _elbow(end: np.ndarray, swivel: np.ndarray) -> np.ndarray:
+    """Where an elbow points (T, 3): down, out and back; forward when the hand is up, back when it hangs.
+
+    A fixed direction would flip the elbow whenever the arm comes to lie along it. `swivel` (T, 1) is in degrees.
+    """
+    line = _unit(end)
+    up, down = np.maximum(line[:, 1:2], 0.0), np.maximum(-line[:, 1:2], 0.0)
+    pole = _across(np.array([0.35, -0.8, -0.5]) + up * (0.5, 0.2, 0.7) + down * (0.0, 0.6, -0.3), line)
+    angle = np.radians(swivel)
+    return np.cos(angle) * pole + np.sin(angle) * np.cross(line, pole)
+
+
 def pose_leg(
     body: Body, stand: Stand, trunk: Trunk, side: str, controls: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
@@ -216,7 +223,7 @@ def pose_leg(
     where = place(stand, side, forward=sign * stand.stagger / 2, out=stand.stance, up=body.ankle_height)
     root = trunk.joints[f"{side}_hip"]
     outward = trunk.ground @ (0.18 * sign, 0.0, -1.0)
-    knee, ankle, _ = two_bones(where + step @ trunk.ground.T - root, outward, body.thigh, body.shank)
+    knee, ankle, _ = two_bones(where + step @ trunk.ground.T - root, outward, body.thigh, body.shank, LEG_REACH)
     pitch = np.radians(controls[f"{side}_toe"][:, 0] - 22.0)[:, None]  # the instep slopes to the toes
     foot = root + ankle + body.foot * (np.cos(pitch) * _unit(outward) + np.sin(pitch) * (0.0, 1.0, 0.0))
     return {f"{side}_knee": root + knee, f"{side}_ankle": root + ankle, f"{side}_foot": foot}

@@ -31,7 +31,7 @@ _SWAY = {
 }
 _LOOSE = {
     **{"bend": 2.5, "side": 1.5, "twist": 3.5, "nod": 2.5, "turn": 4.0, "tilt": 2.0, "pelvis": 0.012},
-    **{f"{side}_{limb}": size for side in SIDES for limb, size in (("arm", 0.05), ("elbow", 7.0), ("hand", 0.12))},
+    **{f"{side}_{limb}": size for side in SIDES for limb, size in (("arm", 0.07), ("elbow", 9.0), ("hand", 0.12))},
 }
 _WAVES = 3  # sines that make up the sway of one channel
 
@@ -153,7 +153,7 @@ def _touched(
     if touch == "grip":
         middle = (own.joints[f"{side}_shoulder"] + other[f"{side}_shoulder"]) / 2
         shake = controls["grip"] @ np.diag([0.0, 1.0, 0.0])
-        return middle - np.array([0.0, 0.28, 0.0]) - 0.07 * ahead + shake
+        return middle - np.array([0.0, 0.34, 0.0]) - 0.07 * ahead + shake
     if touch == "chest":
         return 0.5 * (other["spine_shoulder"] + other[f"{facing}_shoulder"]) - 0.14 * ahead - np.array([0.0, 0.10, 0.0])
     height = 0.10 if side == "right" else -0.02  # one arm above the other's, one below
@@ -162,10 +162,10 @@ def _touched(
 
 def _manner(action: Action, people: list[Subject], rng: np.random.Generator) -> Manner:
     tempo = np.mean([who.tempo for who in people]) * rng.lognormal(0.0, 0.09)
-    before, after = rng.uniform(0.08, 0.8, 2)
+    before, after = np.clip(rng.gamma(1.6, 0.34, 2), 0.03, 2.0)
     return Manner(
         before=float(before),
-        during=float(np.clip(action.seconds / tempo, 0.95, 3.6)),
+        during=float(np.clip(action.seconds / tempo, 0.9, 4.2)),
         after=float(after),
         hurry=float(rng.uniform(-0.35, 0.35)),
         amplitude=float(np.clip(people[0].amplitude * rng.normal(1.0, 0.05), 0.72, 1.2)),
@@ -178,7 +178,7 @@ def _habit(role: Role, who: Subject, rng: np.random.Generator) -> Habit:
     rest["bend"] = np.array([who.posture + rng.normal(0.0, 1.0)])
     hands = rng.choice(3, p=(0.76, 0.12, 0.12))  # hanging, folded in front, one on the hip
     for side in SIDES:
-        rest[f"{side}_arm"] = np.array([who.arms_out, -0.93, who.arms_bent]) + 0.02 * rng.standard_normal(3)
+        rest[f"{side}_arm"] = np.array([who.arms_out, -0.95, who.arms_bent]) + 0.02 * rng.standard_normal(3)
         if hands == 1:
             rest[f"{side}_arm"] = np.array([-0.22, -0.74, 0.34]) + 0.02 * rng.standard_normal(3)
     if hands == 2:
@@ -199,7 +199,7 @@ def _fidgets(rng: np.random.Generator) -> tuple[Fidget, ...]:
     at, width = rng.uniform(0.0, 1.0, 5), rng.uniform(0.18, 0.5, 5)
     out, up, forward = rng.uniform((-0.15, 0.05, 0.05), (0.25, 0.45, 0.4))
     turn, nod, lean = rng.normal(0.0, (24.0, 10.0, 5.0))
-    step = rng.uniform(0.08, 0.2)
+    step = rng.uniform(0.04, 0.12)
     happens = rng.uniform(size=5) < (0.35, 0.5, 0.3, 0.35, 0.2)
     return tuple(
         fidget
@@ -232,7 +232,8 @@ def _stir(controls: dict[str, np.ndarray], role: Role, habit: Habit) -> None:
         for name, size in _SWAY.items():
             width = CHANNELS[name][0]
             calm = 0.5 if name in role.channels else 1.0
-            controls[name] = controls[name] + calm * habit.sway * size * waves[:, column : column + width]
+            stir = calm * habit.sway * size * waves[:, column : column + width]
+            controls[name] = controls[name] + (stir * (1.0, 0.15, 1.0) if name == "pelvis" else stir)
             column += width
     seated = "pelvis" in role.channels
     for fidget in habit.fidgets:
@@ -246,14 +247,14 @@ def _stir(controls: dict[str, np.ndarray], role: Role, habit: Habit) -> None:
 
 def _stands(people: int, apart: float, rng: np.random.Generator) -> list[Stand]:
     x, z = rng.normal(0.0, 0.15, 2)
-    heading, stance, stagger = rng.normal(0.0, 16.0), rng.uniform(0.08, 0.16, 2), rng.uniform(-0.1, 0.1, 2)
+    heading, stance, stagger = rng.normal(0.0, 22.0), rng.uniform(0.08, 0.16, 2), rng.uniform(-0.1, 0.1, 2)
     if people == 1:
         return [Stand(x, z, heading, stance[0], stagger[0])]
     flip = 1.0 if rng.uniform() < 0.5 else -1.0
-    axis = np.radians(0.6 * heading)
+    axis = np.radians(-0.5 * heading)
     half = flip * apart / 2 * np.array([np.cos(axis), np.sin(axis)])
     aside = rng.normal(0.0, 6.0, 2)
-    facing = flip * 90.0 - 0.6 * heading
+    facing = flip * 90.0 - 0.5 * heading
     return [
         Stand(x - half[0], z - half[1], facing + aside[0], stance[0], stagger[0]),
         Stand(x + half[0], z + half[1], facing + 180.0 + aside[1], stance[1], stagger[1]),

@@ -99,13 +99,35 @@ _CHEST: Anchor = lambda body: (0.0, 0.0, 0.0)  # noqa: E731
 _OTHER: Anchor = lambda body: (-body.shoulder_half, -body.shoulder_drop, 0.0)  # noqa: E731
 POINTS: dict[str, tuple[Anchor, tuple[float, float, float]]] = {
     "mouth": (_HEAD, (0.07, -0.12, 0.14)),
-    "ear": (_HEAD, (0.10, -0.10, 0.06)),
+    "ear": (_HEAD, (0.10, -0.15, 0.08)),
     "chin": (_HEAD, (0.10, -0.14, 0.20)),
     "palms": (_CHEST, (0.025, -0.16, 0.33)),
     "watch": (_CHEST, (-0.02, -0.17, 0.30)),
-    "other_elbow": (_OTHER, (0.03, -0.24, 0.14)),
-    "other_elbow_outside": (_OTHER, (0.05, -0.21, 0.21)),
+    "other_elbow": (_OTHER, (0.03, -0.19, 0.15)),
+    "other_elbow_outside": (_OTHER, (0.05, -0.17, 0.21)),
 }
+
+
+TRUNK = ("spine_base", "spine_mid", "spine_shoulder")
+HEAD = ("neck", "head")
+SHOULDERS = ("right_shoulder", "left_shoulder")
+HIPS = ("right_hip", "left_hip")
+KNEES = ("right_knee", "left_knee")
+
+
+def arm_joints(*sides: str) -> tuple[str, ...]:
+    """Joints of the arms of these sides, from the elbow to the fingers."""
+    return tuple(f"{side}_{name}" for side in sides for name in ("elbow", "wrist", "hand", "hand_tip", "thumb"))
+
+
+def leg_joints(*sides: str) -> tuple[str, ...]:
+    """Joints of the legs of these sides, from the knee to the toes."""
+    return tuple(f"{side}_{name}" for side in sides for name in ("knee", "ankle", "foot"))
+
+
+def both(limb: str, value: Value) -> dict[str, Value]:
+    """The same value for the limbs of both sides."""
+    return {f"right_{limb}": value, f"left_{limb}": value}
 
 
 def play(
@@ -142,9 +164,10 @@ def play(
             if isinstance(value, str):
                 knots[key.at] = _own_place(value, body)
             else:
-                moved = rest[name] + amplitude * (np.atleast_1d(np.float64(value)) - rest[name])
+                goal = np.atleast_1d(np.asarray(value, dtype=np.float64))
+                moved = rest[name] + amplitude * (goal - rest[name])
                 held = name.endswith("_touch") or not np.any(value)
-                knots[key.at] = np.atleast_1d(np.float64(value)) if held else moved
+                knots[key.at] = goal if held else moved
                 if loose is not None and not held:
                     knots[key.at] = knots[key.at] + loose[name][number]
         controls[name] = _between(knots, clock, as_arc=name.endswith("_arm"))

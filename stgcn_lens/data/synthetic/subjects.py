@@ -74,13 +74,13 @@ def person(rng: np.random.Generator, *, left_handed: bool = False) -> Subject:
     }
     return Subject(
         body=Body(**lengths),
-        tempo=float(np.clip(rng.lognormal(0.0, 0.17), 0.7, 1.4)),
+        tempo=float(np.clip(rng.lognormal(0.06, 0.2), 0.72, 1.6)),
         amplitude=float(np.clip(rng.normal(0.98, 0.10), 0.76, 1.18)),
         restless=float(rng.uniform(0.6, 1.5)),
         left_handed=left_handed,
         posture=float(rng.normal(2.0, 2.5)),
         arms_out=float(rng.uniform(0.06, 0.22)),
-        arms_bent=float(rng.uniform(0.02, 0.24)),
+        arms_bent=float(rng.uniform(0.0, 0.18)),
     )
 
 

@@ -1,0 +1,27 @@
+"""Graphs over clips at one layer, and what they say about it.
+
+kNN (`knn.knn`), NNK weights (`nnk.nnk`), both in one call (`layer_graph`), label smoothness (`summary`), comparison
+of layers (`overlap`, `linear_cka`), export to other programs (`export`).
+"""
+
+from stgcn_lens.graphs.compare import jaccard, linear_cka, overlap
+from stgcn_lens.graphs.intervals import Value
+from stgcn_lens.graphs.knn import Neighbours
+from stgcn_lens.graphs.layer import GraphConfig, layer_graph
+from stgcn_lens.graphs.nnk import KERNELS, Kernel, NNKGraph
+from stgcn_lens.graphs.smoothness import LayerGeometry, summary
+
+__all__ = [
+    "KERNELS",
+    "GraphConfig",
+    "Kernel",
+    "LayerGeometry",
+    "NNKGraph",
+    "Neighbours",
+    "Value",
+    "jaccard",
+    "layer_graph",
+    "linear_cka",
+    "overlap",
+    "summary",
+]

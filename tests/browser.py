@@ -1,0 +1,36 @@
+"""A headless browser for the tests that look at pages; skipped, with the reason printed, where there is none."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the PATH (apt-get install chromium)")
+    with api.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+def colours(page: Any, selector: str = "canvas.sl-view") -> dict[str, int]:
+    """How often each colour occurs in a canvas; a blank canvas has one."""
+    return page.locator(selector).first.evaluate(
+        """canvas => {
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const seen = {};
+            for (let i = 0; i < data.length; i += 4) {
+                const key = `${data[i]},${data[i + 1]},${data[i + 2]},${data[i + 3]}`;
+                seen[key] = (seen[key] ?? 0) + 1;
+            }
+            return seen;
+        }"""
+    )

@@ -1,0 +1,132 @@
+"""UTD-MHAD and MSR-Action3D: joints by name, frames without a body, damaged files, and the real sets whole."""
+
+import re
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from stgcn_lens.data import read
+from stgcn_lens.data.readers import msr_action3d, utd_mhad
+from stgcn_lens.skeleton import get_layout
+from tests.data import people
+from tests.data.folders import edited, msr_folder, utd_folder, write_msr, write_utd
+
+
+@pytest.mark.parametrize(("write", "name"), [(write_utd, "a3_s2_t4_skeleton"), (write_msr, "a03_s02_e04_skeleton3D")])
+def test_kinect_joints_are_put_in_the_order_of_their_names(tmp_path, write, name):
+    clip = people.clip(7, layout="kinect20")
+    write(clip, tmp_path, name)
+    (back,) = read(tmp_path)
+    np.testing.assert_array_equal(back.xyz, clip.xyz)
+    assert (back.layout, back.label, back.subject, back.view) == ("kinect20", 2, 2, None)
+    assert back.valid.all()  # confidence 0, which half the rows of the text have, is no absence
+
+
+@pytest.mark.parametrize("order", [utd_mhad.JOINTS, msr_action3d.JOINTS])
+def test_stored_joints_are_those_of_the_layout(order):
+    assert sorted(order) == sorted(get_layout("kinect20").joints)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"skeleton": np.zeros((20, 3, 5))}, r"a variable is missing: got \['skeleton'\], expected d_skel"),
+        ({"d_skel": np.zeros((25, 3, 5))}, r"another shape: got \(25, 3, 5\) float64, expected \(20, 3, frames\)"),
+        ({"d_skel": np.zeros((20, 3, 0))}, "no frames: got 0"),
+        ({"d_skel": "text"}, "another shape"),
+        ({"d_skel": np.full((20, 3, 5), np.nan)}, r"frame 0: a coordinate is not a finite number: got \[nan"),
+    ],
+)
+def test_a_mat_file_of_other_content_is_listed_and_the_others_are_read(tmp_path, content, message):
+    utd_folder(tmp_path / "raw")
+    savemat(tmp_path / "raw" / "a2_s1_t1_skeleton.mat", content)
+    clips = read(tmp_path / "raw")
+    assert len(clips) == 2
+    assert clips.faults[0].file == "a2_s1_t1_skeleton.mat"
+    assert re.search(message, clips.faults[0].reason), clips.faults[0].reason
+
+
+def test_a_cut_mat_file_is_listed(tmp_path):
+    utd_folder(tmp_path / "raw")
+    file = tmp_path / "raw" / "a1_s1_t1_skeleton.mat"
+    file.write_bytes(file.read_bytes()[:600])
+    clips = read(tmp_path / "raw")
+    assert [fault.file for fault in clips.faults] == [file.name]
+    assert "not a MATLAB file that can be read" in clips.faults[0].reason
+
+
+def test_a_mat_clip_of_one_frame_has_lost_its_last_axis(tmp_path):
+    clip = people.clip(1, layout="kinect20")
+    write_utd(clip, tmp_path, "a1_s1_t1_skeleton")
+    (back,) = read(tmp_path)
+    np.testing.assert_array_equal(back.xyz, clip.xyz)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda lines: lines[:-7], "frame 4: cut mid-frame: got 13 rows in the last frame, expected 20"),
+        (
+            lambda lines: [*lines[:-1], "0.1 0.2"],
+            r"frame 4: a row of another length \(row 99\): got 2 values, expected 4",
+        ),
+        (lambda lines: edited(lines, 45, "1 2 x 0"), "frame 2: not a number: got 'x', expected x y z confidence"),
+        (
+            lambda lines: edited(lines, 45, "1 2 inf 0"),
+            r"frame 2: a coordinate is not a finite number: got \[1.0, 2.0, inf\]",
+        ),
+        (lambda lines: [], "an empty file: expected 20 rows a frame"),
+        (lambda lines: ["0 0 0 0"] * 60, "no body in any frame: got 3 all-zero frames"),
+    ],
+)
+def test_a_damaged_text_file_is_listed_and_the_others_are_read(tmp_path, damage, message):
+    msr_folder(tmp_path / "raw")
+    bad = tmp_path / "raw" / "a01_s01_e01_skeleton3D.txt"
+    bad.write_text("".join(f"{line}\n" for line in damage(bad.read_text().splitlines())))
+    clips = read(tmp_path / "raw")
+    assert [row.label for row in clips.rows] == [2]
+    assert [(fault.file, fault.dropped) for fault in clips.faults] == [(bad.name, "clip")]
+    assert re.search(message, clips.faults[0].reason), clips.faults[0].reason
+
+
+def test_all_zero_frames_show_no_body_and_are_cut_off_at_the_end_only(tmp_path):
+    clip = people.without(people.clip(10, layout="kinect20"), 0, [0, 4, 8, 9])
+    write_msr(clip, tmp_path, "a01_s01_e01_skeleton3D")
+    clips = read(tmp_path)
+    np.testing.assert_array_equal(clips[0].valid[:, 0], clip.valid[:8, 0])
+    np.testing.assert_array_equal(clips[0].xyz, clip.xyz[:, :8])
+    (fault,) = clips.faults
+    assert (fault.dropped, fault.frames) == ("frames", 4)
+    assert fault.reason == "all-zero frames: 2 of 10 frames cut off the end and 2 of 10 frames marked as without a body"
+
+
+def test_utd_mhad_reads_whole(shared):
+    clips = read(shared / "utd_mhad" / "raw")
+    assert (len(clips), len(clips.classes), len(clips.faults)) == (861, 27, 0)
+    assert clips.classes[0] == "right arm swipe to the left"
+    frames = sorted(row.frames for row in clips.rows)
+    assert (frames[0], frames[430], frames[-1]) == (41, 67, 125)
+    x = clips.xyz[..., 0].mean(axis=0)
+    lefts = [clips.skeleton.index(name) for name in ("left_shoulder", "left_hand", "left_hip", "left_foot")]
+    rights = [clips.skeleton.mirror[joint] for joint in lefts]
+    assert (x[lefts] < x[rights]).all()
+    heights = clips.xyz[..., 1].mean(axis=0)
+    order = ["head", "shoulder_centre", "spine", "hip_centre", "left_knee", "left_foot"]
+    assert (np.diff([heights[clips.skeleton.index(name)] for name in order]) < 0).all()
+
+
+def test_msr_action3d_reads_whole_and_lists_every_frame_without_a_body(shared):
+    path = shared / "msr_action3d"
+    assert len(list(path.rglob("a*_skeleton3D.txt"))) == 567
+    clips = read(path)
+    assert (len(clips), len(clips.classes)) == (566, 20)
+    assert len(clips.faults) == 20
+    assert sum(fault.frames for fault in clips.faults) == 1113
+    assert [fault.file for fault in clips.faults if fault.dropped == "clip"] == ["a13_s09_e02_skeleton3D.txt"]
+    assert clips[clips.index("a13_s09_e03_skeleton3D")].frames == 196
+    heights = np.median(clips.xyz[clips.valid][..., 1], axis=0)
+    order = ["head", "shoulder_centre", "hip_centre", "left_knee", "left_foot"]
+    assert (np.diff([heights[clips.skeleton.index(name)] for name in order]) < 0).all()
+    bones = np.linalg.norm(np.diff(clips.xyz[clips.valid][:, np.array(clips.skeleton.bones)], axis=2), axis=-1)
+    assert np.median(bones, axis=0).max() < 0.6  # joints in a wrong order would make longer bones

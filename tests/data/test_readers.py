@@ -1,0 +1,171 @@
+"""Every format reads into the same kind of clip; what is asked for wrongly is said, and no sound file is lost."""
+
+import re
+
+import numpy as np
+import pytest
+
+from stgcn_lens.data import READERS, read
+from stgcn_lens.data.clip import check
+from stgcn_lens.data.readers import ntu, recognise
+from stgcn_lens.data.splits import PROTOCOLS
+from stgcn_lens.errors import DataError
+from tests.data import people
+from tests.data.folders import MAKERS, NAMES, ntu_folder, utd_folder, write_utd
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_a_reader_recognises_its_own_files_and_no_others(reader, tmp_path):
+    for name, make in MAKERS.items():
+        make(tmp_path / name)
+        assert reader.sniff(tmp_path / name) == (name == reader.name)
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_a_reader_yields_sound_clips_classes_and_a_known_protocol(reader, tmp_path):
+    MAKERS[reader.name](tmp_path / "set")
+    clips = read(tmp_path / "set")
+    assert clips.source == ("native" if reader.name == "native" else reader.name)
+    assert clips.protocol in PROTOCOLS
+    assert len({row.name for row in clips.rows}) == len(clips)
+    assert clips.faults == ()
+    for clip in clips:
+        check(clip)
+        assert 0 <= clip.label < len(clips.classes)
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_reading_into_a_folder_gives_the_same_set(reader, tmp_path):
+    MAKERS[reader.name](tmp_path / "set")
+    seen = []
+    held, stored = (
+        read(tmp_path / "set"),
+        read(tmp_path / "set", into=tmp_path / "native", progress=lambda *at: seen.append(at)),
+    )
+    assert isinstance(stored.xyz, np.memmap)
+    np.testing.assert_array_equal(stored.xyz, held.xyz)
+    np.testing.assert_array_equal(stored.valid, held.valid)
+    assert (stored.rows, stored.classes, stored.source, stored.protocol) == (
+        held.rows,
+        held.classes,
+        held.source,
+        held.protocol,
+    )
+    assert seen == [(i + 1, len(seen)) for i in range(len(held))]
+
+
+@pytest.mark.parametrize("reader", [r for r in READERS if r.name != "native"], ids=lambda reader: reader.name)
+def test_a_file_of_rubbish_is_listed_and_the_others_are_read(reader, tmp_path):
+    MAKERS[reader.name](tmp_path / "set")
+    whole = read(tmp_path / "set")
+    first = sorted(file for file in (tmp_path / "set").iterdir() if file.suffix in (".skeleton", ".mat", ".txt"))[0]
+    rubbish = first.with_name("a01_s01_e00 damaged copy" + first.suffix)
+    rubbish.write_bytes(b"\x00\xffnot a skeleton" * 20)
+    clips = read(tmp_path / "set")
+    assert clips.rows == whole.rows
+    assert [(fault.file, fault.dropped) for fault in clips.faults] == [(rubbish.name, "clip")]
+
+
+@pytest.mark.parametrize("reader", [r for r in READERS if r.name != "native"], ids=lambda reader: reader.name)
+def test_one_file_can_be_read_by_itself(reader, tmp_path):
+    MAKERS[reader.name](tmp_path / "set")
+    file = sorted(file for file in (tmp_path / "set").iterdir() if file.suffix in (".skeleton", ".mat", ".txt"))[0]
+    (clip,) = read(file)
+    np.testing.assert_array_equal(clip.xyz, read(tmp_path / "set")[0].xyz)
+
+
+@pytest.mark.parametrize("reader", [r for r in READERS if r.name != "native"], ids=lambda reader: reader.name)
+def test_equal_names_in_two_folders_are_kept_apart(reader, tmp_path):
+    for session in ("monday", "tuesday"):
+        (tmp_path / "all").mkdir(exist_ok=True)
+        MAKERS[reader.name](tmp_path / "all" / session)
+    rows = read(tmp_path / "all").rows
+    assert rows[0].name.startswith("monday/")
+    assert len({row.name for row in rows}) == len(rows)
+    assert {row.label for row in rows} == {row.label for row in read(tmp_path / "all" / "monday").rows}
+
+
+def test_an_empty_folder_says_what_was_looked_for(tmp_path):
+    with pytest.raises(
+        DataError, match="no skeletons that a reader knows: got an empty folder, expected one of"
+    ) as caught:
+        read(tmp_path)
+    assert all(f"{reader.name}: {reader.what}" in str(caught.value) for reader in READERS)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_folder_of_other_things_says_what_is_there(tmp_path):
+    (tmp_path / "film.mp4").write_bytes(b"\0")
+    (tmp_path / "notes.txt").write_text("1 2 3\n")
+    with pytest.raises(DataError, match=r"got files: 1 \.mp4, 1 \.txt"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("name", [reader.name for reader in READERS])
+def test_a_format_that_is_not_there_is_refused_with_what_is(tmp_path, name):
+    with pytest.raises(
+        DataError, match=f"{re.escape(str(tmp_path))}: .*(an empty folder|expected a folder that holds)"
+    ):
+        read(tmp_path, format=name)
+
+
+def test_a_missing_path_and_an_unknown_format_are_named(tmp_path):
+    with pytest.raises(DataError, match="no such file or folder"):
+        read(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="unknown format: got 'bvh', expected auto or one of native, ntu, utd-mhad"):
+        read(tmp_path, format="bvh")
+
+
+@pytest.mark.parametrize("kind", ["ntu", "native"])
+def test_another_bone_set_for_the_same_joints_can_be_chosen(kind, tmp_path):
+    MAKERS[kind](tmp_path / "set")
+    assert read(tmp_path / "set", layout="ntu25-hand").layout == "ntu25-hand"
+    assert read(tmp_path / "set", layout="ntu25-hand", into=tmp_path / "native")[0].layout == "ntu25-hand"
+    with pytest.raises(DataError, match="got 20 joints of 'kinect20', expected the 25 joints of 'ntu25'"):
+        read(tmp_path / "set", layout="kinect20")
+
+
+def test_a_folder_of_other_things_is_never_overwritten(tmp_path):
+    ntu_folder(tmp_path / "set")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("x")
+    with pytest.raises(DataError, match="would overwrite other things"):
+        read(tmp_path / "set", into=tmp_path / "mine")
+    with pytest.raises(DataError, match="would overwrite other things"):
+        ntu.write_set(read(tmp_path / "set"), tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.tex").exists()
+
+
+def test_classes_are_named_by_a_list_beside_or_above_and_missing_ones_keep_their_number(tmp_path):
+    utd_folder(tmp_path / "raw")
+    assert read(tmp_path / "raw").classes == ("action 1", "action 2", "action 3")
+    (tmp_path / "classes.txt").write_text("swipe\nwave\nclap\nthrow\n")
+    clips = read(tmp_path / "raw")
+    assert clips.classes == ("swipe", "wave", "clap", "throw")
+    assert clips.labels.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("maker", "name", "classes", "expected"),
+    [
+        (utd_folder, "a3_s2_t4_skeleton", "one\ntwo\n", "got class 3, expected 1 to 2"),
+        (ntu_folder, NAMES[1], "one\ntwo\n", "got class 3, expected 1 to 2"),
+        (utd_folder, "a0_s1_t1_skeleton", "one\ntwo\nthree\n", "got class 0, expected 1 to 3"),
+    ],
+)
+def test_a_label_out_of_range_is_listed_and_left_out(tmp_path, maker, name, classes, expected):
+    maker(tmp_path / "raw")
+    if not list((tmp_path / "raw").glob(f"{name}.*")):
+        write_utd(people.clip(layout="kinect20"), tmp_path / "raw", name)
+    (tmp_path / "raw" / "classes.txt").write_text(classes)
+    clips = read(tmp_path / "raw")
+    (fault,) = clips.faults
+    assert fault.file == name
+    assert f"label out of range: {expected}" in fault.reason
+    assert name not in {row.name for row in clips.rows}
+
+
+def test_real_sets_are_told_apart_by_content(shared):
+    assert recognise(shared / "utd_mhad").reader.name == "utd-mhad"
+    assert recognise(shared / "msr_action3d").reader.name == "msr-action3d"
+    assert recognise(shared / "msr_action3d").classes[0] == "high arm wave"
