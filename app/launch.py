@@ -1,6 +1,8 @@
 """How the app is started; no Streamlit is imported to know it."""
 
 import sys
+import threading
+from importlib import import_module
 from pathlib import Path
 
 MAIN = Path(__file__).with_name("main.py")
@@ -20,7 +22,7 @@ def command(
     ----------
     run : run folder to open on; without one the app opens on the newest run in `root`, else on the demo model.
     port, address : where it listens. The address is this machine alone unless it is given.
-    root : folder whose runs can be chosen; default: the folder that `run` lies in.
+    root : folder whose runs can be chosen; default: the folder that `run` lies in, or ./runs.
     browser : open the user's browser.
 
     All other options are in app/.streamlit/config.toml, which Streamlit reads from beside main.py.
@@ -29,4 +31,22 @@ def command(
     flags = [f"--{name}={value}" for name, value in options.items()]
     places = {"--run": run, "--root": root}
     chosen = [f"{flag}={Path(path).resolve()}" for flag, path in places.items() if path]
-    return [sys.executable, "-m", "streamlit", "run", str(MAIN), *flags, *(["--", *chosen] if chosen else [])]
+    return [sys.executable, str(Path(__file__).resolve()), *flags, *(["--", *chosen] if chosen else [])]
+
+
+def _warm() -> None:
+    """Import what the first page needs while the server starts and the browser opens."""
+    for name in ("torch", "pandas", "altair", "scipy.sparse.csgraph"):
+        import_module(name)
+
+
+def _serve(arguments: list[str]) -> None:
+    threading.Thread(target=_warm, daemon=True).start()
+    from streamlit.web.cli import main
+
+    sys.argv = ["streamlit", "run", str(MAIN), *arguments]
+    main()
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1:])

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import compute
-from stgcn_lens.errors import RunError
+from app import compute, sources
 
 PREDICTED = "predicted"
 DEMO = "demo model"
@@ -21,8 +20,8 @@ SYNTHETIC = "Demo model – synthetic data"  # noqa: RUF001
 class Selection:
     """What every page shows. `target` is a class name, or "predicted"."""
 
-    source: compute.Source
-    clip: compute.ClipRow
+    source: sources.Source
+    clip: sources.ClipRow
     layer: str
     target: str
 
@@ -37,13 +36,11 @@ def choose(arguments: Sequence[str]) -> Selection:
     places = _places(arguments)
     with st.sidebar:
         name = st.selectbox("Run", list(places), key="run", bind="query-params", help="A run folder or the demo model.")
-        source = compute.open_source(str(places[name] or ""), compute.stamp(places[name]))
+        source = sources.open_source(str(places[name] or ""), sources.stamp(places[name]))
         if source.synthetic:
             st.badge(SYNTHETIC, icon=":material/science:", color="orange")
         clip = _clip(source)
         layers = compute.layers(source)
-        if not layers:
-            raise RunError("no layers: the run has no model yet", file=source.path, fix="run: stgcn-lens train")
         layer = st.select_slider(
             "Layer",
             layers,
@@ -62,7 +59,7 @@ def choose(arguments: Sequence[str]) -> Selection:
     return Selection(source, clip, layer, target)
 
 
-def _clip(source: compute.Source) -> compute.ClipRow:
+def _clip(source: sources.Source) -> sources.ClipRow:
     wanted = st.selectbox(
         "Show clips of",
         ["all classes", "wrongly classified", *source.classes],
@@ -106,7 +103,7 @@ def _places(arguments: Sequence[str]) -> dict[str, Path | None]:
     given, _ = parser.parse_known_args(list(arguments))
     run = Path(given.run or given.path).resolve() if given.run or given.path else None
     root = Path(given.root).resolve() if given.root else (run.parent if run else Path("runs").resolve())
-    found = compute.find_runs(root)
+    found = sources.find_runs(root)
     ordered = [*([run] if run else []), *(path for path in found if path != run)]
     places: dict[str, Path | None] = {}
     for path in ordered:

@@ -13,7 +13,7 @@ from stgcn_lens.viz import player, theme
 def main() -> None:
     """Draw the page."""
     chosen = state.current()
-    if not compute.has_model(chosen.source):
+    if not chosen.source.has_model:
         _bare(chosen)
         return
     target = None if chosen.target == state.PREDICTED else chosen.source.classes.index(chosen.target)
@@ -32,7 +32,7 @@ def main() -> None:
 
 def _bare(chosen: state.Selection) -> None:
     """A run without a model: the clip alone."""
-    clip = compute.clip_of(chosen.source, chosen.clip.number)
+    clip = chosen.source.clip(chosen.clip)
     make = chosen.source.needs("train")
     st.info(f"No model here yet, so no saliency. Make one: `{make}`", icon=":material/info:")
     title = f"{clip.name} · {chosen.clip.class_name or 'no label'}"
@@ -106,7 +106,8 @@ def _joints(seen: compute.Explained, layer: str) -> None:
     table = pd.DataFrame(
         [
             {
-                "joint": name.replace("_", " ") + (f" · body {m + 1}" if len(bodies) > 1 else ""),
+                "joint": name.replace("_", " "),
+                "body": m + 1,
                 "mean": float(mean[v, m]),
                 "peak": float(peak[v, m]),
                 "peak at (s)": float(saliency[:, v, m].argmax()) / seen.clip.fps,
@@ -121,8 +122,9 @@ def _joints(seen: compute.Explained, layer: str) -> None:
         hide_index=True,
         height=318,
         column_config={
-            "joint": st.column_config.TextColumn(width=112),
-            "mean": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=100),
+            "joint": st.column_config.TextColumn(width=108),
+            "body": st.column_config.NumberColumn(width=42) if len(bodies) > 1 else None,
+            "mean": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=88),
             "peak": st.column_config.NumberColumn(format="%.2f", width=52),
             "peak at (s)": st.column_config.NumberColumn("at (s)", format="%.1f", width=52),
         },

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import charts, compute, state
+from app import analysis, charts, state
 from stgcn_lens.skeleton import get_layout
 from stgcn_lens.viz import theme
 
@@ -27,7 +27,7 @@ def main() -> None:
     if make:
         st.info(f"The layers of this run have not been analysed. Do it: `{make}`", icon=":material/info:")
     else:
-        rows = compute.layer_table(str(chosen.source.path), chosen.source.stamp)
+        rows = analysis.layer_table(str(chosen.source.path), chosen.source.stamp)
         st.markdown(sentence(rows))
         st.markdown("**Label error over depth**", help=HELP)
         _curves(rows, chosen.layer)
@@ -169,8 +169,8 @@ def _heat_map(chosen: state.Selection) -> None:
         st.info("This run holds no saliency maps.")
         return
     layer = chosen.layer if chosen.layer in available else (available[0] if chosen.layer == "input" else available[-1])
-    values = compute.class_by_joint(str(source.path), source.stamp, layer)
-    joints = get_layout(compute.layout_name(source)).joints
+    values = analysis.class_by_joint(str(source.path), source.stamp, layer)
+    joints = get_layout(source.layout).joints
     names = [joint.replace("_", " ") for joint in joints]
     cells = [
         {"class": source.classes[c], "joint": names[v], "saliency": float(values[c, v])}

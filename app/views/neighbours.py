@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import canvas, charts, compute, state
+from app import analysis, canvas, charts, compute, state
 from app.state import plain
 from stgcn_lens.errors import RunError
 from stgcn_lens.viz import player, theme
@@ -51,7 +51,7 @@ def main() -> None:
 
 def _neighbours(chosen: state.Selection) -> pd.DataFrame:
     """NNK neighbours of the clip at the layer, heaviest first."""
-    graph = compute.graph(str(chosen.source.path), chosen.source.stamp, chosen.layer)
+    graph = analysis.graph(str(chosen.source.path), chosen.source.stamp, chosen.layer)
     rows = chosen.source.rows
     i = chosen.clip.position
     if i is None or i >= len(graph.indices) or int(graph.indices.max(initial=0)) >= len(rows):
@@ -94,11 +94,10 @@ def _sentence(chosen: state.Selection, table: pd.DataFrame) -> str:
 def _play(chosen: state.Selection, table: pd.DataFrame) -> None:
     shown = [(chosen.clip, "this clip")]
     for _, line in table.head(SHOWN).iterrows():
-        shown.append(
-            (chosen.source.rows[line["position"]], f"weight {line['weight']:.2f} · d = {line['distance']:.3g}")
-        )
+        weight = f"{line['weight']:.2f}" if line["weight"] >= 0.005 else "< 0.01"
+        shown.append((chosen.source.rows[line["position"]], f"weight {weight} · d = {line['distance']:.3g}"))
     panels = []
-    explained = compute.has_model(chosen.source)
+    explained = chosen.source.has_model
     for row, about in shown:
         saliency, note = None, ""
         if explained:
@@ -107,7 +106,7 @@ def _play(chosen: state.Selection, table: pd.DataFrame) -> None:
             saliency, _ = compute.normalised(seen, layer)
             note = "no positive evidence" if seen.no_evidence[layer] else ""
         else:
-            clip = compute.clip_of(chosen.source, row.number)
+            clip = chosen.source.clip(row)
         panels.append(
             player.payload(
                 clip.xyz,
@@ -134,7 +133,7 @@ def _company(chosen: state.Selection) -> None:
     table = []
     for layer in compute.layers(chosen.source):
         try:
-            graph = compute.graph(str(chosen.source.path), chosen.source.stamp, layer)
+            graph = analysis.graph(str(chosen.source.path), chosen.source.stamp, layer)
             weights, near = graph.weights[i], graph.indices[i]
             same = (labels[near] == chosen.clip.label) & (chosen.clip.label is not None)
         except (RunError, IndexError):

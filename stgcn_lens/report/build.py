@@ -99,7 +99,7 @@ def _samples(run: Run, config: ReportConfig, gathered: results.Results) -> list[
 
 def _settings(gathered: results.Results) -> dict[str, Any]:
     """What the explanations of the methods name: the settings of the stages, flat, by stage."""
-    return {stage["stage"]: dict(flat(stage["config"] or {})) for stage in gathered["stages"]}
+    return {stage["stage"]: dict(results.flat(stage["config"] or {})) for stage in gathered["stages"]}
 
 
 def _write_figures(run: Run, drawn: dict[str, str]) -> None:
@@ -117,7 +117,12 @@ def _render(gathered: results.Results, moving: list[samples.Moving | None], draw
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"two": sentences.two, "percent": sentences.percent, "span": sentences.span, "flat": flat}
+    environment.filters |= {
+        "two": sentences.two,
+        "percent": sentences.percent,
+        "span": sentences.span,
+        "flat": results.flat,
+    }
     players = [_player(shown, first=i == 0) for i, shown in enumerate(moving)]
     return environment.get_template("template.html").render(
         r=gathered,
@@ -143,14 +148,3 @@ def _player(shown: samples.Moving | None, *, first: bool) -> Markup | None:
     fragment = player.html(shown.panel, standalone=False, scope=scope, height=330, autoplay=first)
     layers = player.json_in_html(shown.layers)
     return Markup(f'{fragment}<script type="application/json" data-layers>{layers}</script>')
-
-
-def flat(config: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Nested settings as (dotted name, value)."""
-    pairs: list[tuple[str, Any]] = []
-    for key, value in config.items():
-        if isinstance(value, dict):
-            pairs += flat(value, f"{prefix}{key}.")
-        else:
-            pairs.append((f"{prefix}{key}", value))
-    return pairs

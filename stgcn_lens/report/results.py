@@ -4,7 +4,6 @@ import csv
 import json
 import math
 from collections import Counter
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def collect(run: Run) -> Results:
     done = [name for name, record in manifest["stages"].items() if record["status"] == "done"]
     description = run.read_json("model.json")
     rows = clip_rows(run)
-    layers = [_with_overlaps(entry) for entry in run.read_json("layers.json")] if "graph" in done else []
+    layers = run.read_json("layers.json") if "graph" in done else []
     localised = "explain" in done and (run / "saliency/localisation.json").is_file()
     analysed = run.read_array("embeddings/clips.npy") if "embed" in done else None
     dropped = _dropped(run, manifest)
@@ -96,6 +95,17 @@ def open_data(run: Run) -> ClipSet:
     """The clips of the run, in their folder or where the manifest says; `DataError` if they are gone."""
     elsewhere = run.manifest().get("data")
     return ClipSet.open(run / "data" if elsewhere is None else run.path / elsewhere)
+
+
+def flat(config: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Nested settings as (dotted name, value)."""
+    pairs: list[tuple[str, Any]] = []
+    for key, value in config.items():
+        if isinstance(value, dict):
+            pairs += flat(value, f"{prefix}{key}.")
+        else:
+            pairs.append((f"{prefix}{key}", value))
+    return pairs
 
 
 def _data(run: Run, manifest: dict[str, Any], rows: list[Row], description: dict[str, Any]) -> dict[str, Any]:
@@ -163,6 +173,8 @@ def _confusion(run: Run, classes: list[str]) -> dict[str, Any] | None:
     with path.open(newline="") as stream:
         counts = np.array([[int(value) for value in line[-len(classes) :]] for line in list(csv.reader(stream))[1:]])
     hits, true, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    if not true.any():
+        return None
     others = counts * (1 - np.eye(len(classes), dtype=int))
     per_class = [
         {
@@ -193,15 +205,6 @@ def _training(run: Run) -> dict[str, Any] | None:
     return {"log": lines, "first": lines[0], "last": lines[-1], "seconds": seconds}
 
 
-def _with_overlaps(entry: dict[str, Any]) -> dict[str, Any]:
-    """A layer whose overlaps are values with intervals, also where the run holds bare numbers."""
-    overlaps = {}
-    for key in ("overlap_input", "overlap_previous"):
-        value = entry.get(key)
-        overlaps[key] = {"value": value, "ci_low": None, "ci_high": None} if isinstance(value, float) else value
-    return {**entry, **overlaps}
-
-
 def _curve(layers: list[dict[str, Any]]) -> dict[str, Any] | None:
     """How each label error moves from the input to the last block."""
     blocks = [entry for entry in layers if entry["layer"].startswith("block_")]
@@ -217,16 +220,20 @@ def _curve(layers: list[dict[str, Any]]) -> dict[str, Any] | None:
     }
     for key in MEASURES:
         errors = [entry[f"{key}_label_error"] for entry in path]
-        steps = [after["value"] - before["value"] for before, after in pairwise(errors)]
-        largest = int(np.argmin(steps))
+        begin, end = errors[0], errors[-1]
+        # A graph without edges has no Laplacian error: NaN goes through, and comes out as no number.
+        values = np.array([np.nan if error["value"] is None else error["value"] for error in errors])
+        drops = -np.diff(values)
+        largest = int(np.argmax(np.nan_to_num(drops, nan=-np.inf)))
+        known = None not in (begin["ci_low"], begin["ci_high"], end["ci_low"], end["ci_high"])
         curve[key] = {
-            "first": errors[0],
-            "last": errors[-1],
-            "ratio": errors[-1]["value"] / errors[0]["value"] if errors[0]["value"] else None,
-            "apart": errors[-1]["ci_high"] < errors[0]["ci_low"],
-            "largest_step": {"layer": path[largest + 1]["layer"], "drop": -steps[largest]},
-            "rises": sum(step > 0 for step in steps),
-            "steps": len(steps),
+            "first": begin,
+            "last": end,
+            "ratio": values[-1] / values[0] if values[0] else None,
+            "apart": known and (end["ci_high"] < begin["ci_low"] or begin["ci_high"] < end["ci_low"]),
+            "largest_step": {"layer": path[largest + 1]["layer"], "drop": drops[largest]},
+            "rises": (drops < 0).sum(),
+            "steps": len(drops),
         }
     return curve
 
@@ -261,12 +268,15 @@ def _saliency(run: Run, rows: list[Row], analysed: np.ndarray | None, descriptio
 
 
 def _stages(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    kept = ("status", "seconds", "device", "seed", "command", "started", "versions", "config")
-    return [
-        {"stage": name, **{key: record.get(key) for key in kept}}
-        for name, record in manifest["stages"].items()
-        if name != "report"
-    ]
+    kept = ("status", "seconds", "device", "command", "started", "versions", "config")
+    found = []
+    for name, record in manifest["stages"].items():
+        if name != "report":
+            # A seed may lie deeper in the configuration than the record looks.
+            seeds = [value for key, value in flat(record.get("config") or {}) if key.split(".")[-1] == "seed"]
+            seed = record.get("seed") if record.get("seed") is not None else next(iter(seeds), None)
+            found.append({"stage": name, "seed": seed, **{key: record.get(key) for key in kept}})
+    return found
 
 
 def _missing(run: Run, manifest: dict[str, Any], localised: bool) -> list[dict[str, Any]]:

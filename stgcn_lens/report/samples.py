@@ -185,7 +185,7 @@ def _neighbours(run: Run, members: list[dict[str, Any]], position: int, layer: s
     except (OSError, ValueError, KeyError, IndexError) as error:
         fix = f"run: stgcn-lens graph {run.path} --force"
         raise RunError(f"not a graph of this run ({error})", file=path, fix=fix) from error
-    label = members[position]["label"]
+    label, total = members[position]["label"], float(columns[2].sum())
     found = [
         {
             "name": members[int(i)]["name"],
@@ -193,6 +193,7 @@ def _neighbours(run: Run, members: list[dict[str, Any]], position: int, layer: s
             "same": members[int(i)]["label"] == label,
             "distance": float(distance),
             "weight": float(weight),
+            "share": float(weight) / total if weight > 0 else None,
         }
         for i, distance, weight in zip(*columns, strict=True)
         if i >= 0

@@ -80,7 +80,7 @@ def summary(results: Results) -> str:
     found = figures(results)
     lines = [f"# {_plain(results['title'])}", "", *(_plain(sentence) for sentence in results["headline"]), ""]
     lines += [f"- {_plain(entry['sentence'])}" for name, entry in found.items() if not name.startswith("class_by_")]
-    if results["saliency"]:
+    if results["saliency"] and results["saliency"]["tables"]:
         lines.append(f"- {_plain(found['class_by_joint_' + results['saliency']['shown']]['sentence'])}")
     lines += ["", "Not shown:", ""]
     lines += [
@@ -107,7 +107,7 @@ def _depth(results: Results) -> str:
     if curve is None:
         return "The layers have not been analysed yet, so this page cannot say what they do."
     knn = curve["knn"]
-    verb = "falls" if knn["last"]["value"] < knn["first"]["value"] else "does not fall"
+    verb = "falls" if knn["last"]["value"] < knn["first"]["value"] else "does not fall: it goes"
     apart = (
         "the intervals do not overlap"
         if knn["apart"]
@@ -117,16 +117,25 @@ def _depth(results: Results) -> str:
         f"kNN label error {verb} from {span(knn['first'])} at the {curve['first_layer']} to {span(knn['last'])} at "
         f"{curve['last_layer']} (ratio {two(knn['ratio'])}; {apart}; chance {two(knn['first']['chance'])})"
     )
-    best = _last(results["localisation"])
-    if best is None:
+    if not results["localisation"]:
         return text + "."
-    gain = best["difference_to_random"]
-    outcome = "beats" if gain["ci_low"] > 0 else "does not beat"
-    return (
-        f"{text}; the saliency of {best['layer']} {outcome} a random map at finding the planted evidence: average "
-        f"precision {two(best['average_precision']['value'])} against {two(best['random']['value'])} "
-        f"(joint speed alone: {two(best['motion']['value'])})."
+    return f"{text}; {_evidence(results['localisation'][-1])}."
+
+
+def _evidence(scores: dict[str, Any]) -> str:
+    """What the last layer's saliency is worth against both controls."""
+    better = {name: scores[f"difference_to_{name}"]["ci_low"] > 0 for name in ("random", "motion")}
+    text = f"at finding the planted evidence (average precision {two(scores['average_precision']['value'])}) the "
+    text += f"saliency of {scores['layer']} "
+    random, motion = (
+        f"a random map ({two(scores['random']['value'])})",
+        f"joint speed ({two(scores['motion']['value'])})",
     )
+    if better["random"] and better["motion"]:
+        return f"{text}beats both {random} and {motion}"
+    if better["random"]:
+        return f"{text}beats {random}, but not plain {motion}"
+    return f"{text}does not beat {random}; plain {motion}"
 
 
 def _curve(results: Results) -> str:
@@ -137,9 +146,11 @@ def _curve(results: Results) -> str:
     step = curve["knn"]["largest_step"]
     rises = curve["knn"]["rises"]
     way = "falls at every step" if rises == 0 else f"rises at {rises} of {curve['knn']['steps']} steps"
+    if step["drop"] > 0:
+        way += f"; its largest drop, {two(step['drop'])}, is at {step['layer']}"
     return (
-        f"Error at {curve['last_layer']} relative to the {curve['first_layer']}: {ratios}. The kNN error {way}; its "
-        f"largest drop, {two(step['drop'])}, is at {step['layer']}. Bands are {results['confidence']:.0%} intervals."
+        f"Error at {curve['last_layer']} relative to the {curve['first_layer']}: {ratios}. The kNN error {way}. "
+        f"Bands are {results['confidence']:.0%} intervals."
     )
 
 
@@ -169,9 +180,10 @@ def _joints(layer: str, table: dict[str, Any]) -> str:
         return f"No class has a clip with saliency at {layer}."
     sharpest = max(named, key=lambda entry: entry["joints"][0]["value"])
     leader, common = sharpest["joints"][0], table["common_leader"]
+    others = f"; {table['distinct_leaders']} joints lead one or more" if table["distinct_leaders"] > 1 else ""
     return (
         f"At {layer}, {common['joint']} is the most salient joint in {common['classes']} of {table['classes']} "
-        f"classes; {table['distinct_leaders']} different joints lead some class. The highest mean is "
+        f"classes{others}. The highest mean is "
         f"{leader['joint']} in “{sharpest['class_name']}” ({two(leader['value'])})."
     )
 
@@ -199,20 +211,15 @@ def _mistakes(results: Results) -> str:
 def _training(results: Results) -> str:
     training = results["training"]
     first, last = training["first"], training["last"]
+    verb = "falls" if last["loss"] < first["loss"] else "does not fall: it goes"
     return (
-        f"Loss falls from {two(first['loss'])} after epoch {first['epoch']} to {two(last['loss'])} after epoch "
+        f"Loss {verb} from {two(first['loss'])} after epoch {first['epoch']} to {two(last['loss'])} after epoch "
         f"{last['epoch']}; {percent(last['top1'])} of the (augmented) training clips are recognised at the end."
-        if last["loss"] < first["loss"]
-        else f"Loss does not fall: {two(first['loss'])} after epoch {first['epoch']}, {two(last['loss'])} at the end."
     )
 
 
 def _ends(results: Results) -> str:
     return f"{results['layers'][0]['layer']} to {results['layers'][-1]['layer']}"
-
-
-def _last(entries: list[dict[str, Any]]) -> dict[str, Any] | None:
-    return entries[-1] if entries else None
 
 
 def _plain(text: str) -> str:

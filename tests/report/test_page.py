@@ -141,7 +141,9 @@ def test_configuration_versions_seed_hash_and_commands_are_on_the_page(page: Pag
 
 def test_equal_runs_give_equal_files_but_for_the_time(tmp_path: Path, built: Run, text: str) -> None:
     again = write_run(tmp_path / "run")
-    report.build(again, report.ReportConfig())
+    seen: list[tuple[int, int]] = []
+    report.build(again, report.ReportConfig(), progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(i, 13) for i in range(14)]  # thirteen figures
     created = json.loads((built / "results.json").read_text())["created"]
     recreated = json.loads((again / "results.json").read_text())["created"]
     assert (again / "report.html").read_text() == text.replace(created, recreated)

@@ -7,7 +7,7 @@ import pytest
 
 from stgcn_lens import report
 from stgcn_lens.errors import RunError
-from stgcn_lens.report import results, samples
+from stgcn_lens.report import results, samples, sentences
 from stgcn_lens.runs import Run
 from tests.report.conftest import CLASSES, EVIL, KNN, write_run
 
@@ -30,8 +30,28 @@ def test_the_headline_names_accuracy_depth_and_controls_with_the_numbers_of_the_
     accuracy, depth = gathered["headline"]
     assert "75.0 % [46.8 %, 91.1 %] of 12 test clips" in accuracy  # Wilson's interval, by hand
     assert "falls from 0.60 [0.57, 0.64] at the input to 0.15 [0.12, 0.19] at block_3 (ratio 0.25" in depth
-    assert "beats a random map" in depth
-    assert "0.50 against 0.11 (joint speed alone: 0.36)" in depth
+    assert "(average precision 0.50) the saliency of block_3 beats both a random map (0.11)" in depth
+    assert "joint speed (0.36)" in depth
+
+
+@pytest.mark.parametrize(
+    ("random", "motion", "words"),
+    [
+        (0.01, 0.01, "beats both a random map"),
+        (0.01, -0.01, "beats a random map (0.20), but not plain joint speed (0.20)"),
+        (-0.01, 0.01, "does not beat a random map"),
+    ],
+)
+def test_saliency_is_said_to_beat_a_control_only_with_its_whole_interval(
+    random: float, motion: float, words: str, gathered: dict
+) -> None:
+    def interval(low: float) -> dict[str, float]:
+        return {"value": 0.2, "ci_low": low, "ci_high": 0.3}
+
+    scores = {"average_precision": interval(0.1), "random": interval(0.1), "motion": interval(0.1)}
+    differences = {"difference_to_random": interval(random), "difference_to_motion": interval(motion)}
+    changed = {**gathered, "localisation": [{"layer": "block_3", "n": 3, **scores, **differences}]}
+    assert words in sentences.headline(changed)[1]
 
 
 def test_a_curve_that_does_not_fall_is_not_said_to_fall(tmp_path: Path, built: Run) -> None:
@@ -41,7 +61,7 @@ def test_a_curve_that_does_not_fall_is_not_said_to_fall(tmp_path: Path, built: R
     run.write_json("layers.json", layers)
     report.build(run, report.ReportConfig(clips=0), force=True)
     depth = run.read_json("results.json")["headline"][1]
-    assert "does not fall" in depth
+    assert "does not fall: it goes from 0.60 [0.57, 0.64] at the input to 0.61" in depth
     assert "the intervals overlap" in depth
 
 
@@ -71,6 +91,7 @@ def test_neighbours_are_listed_by_weight_with_label_and_distance(gathered: dict)
     names = [item["name"] for item in layers["input"]["list"]]
     assert names == ["S001C001P010R001A002", "S001C001P014R001A004", "S001C001P012R001A003"]
     assert [item["weight"] for item in layers["input"]["list"]] == [0.75, 0.25, 0.0]
+    assert [item["share"] for item in layers["input"]["list"]] == [0.75, 0.25, None]
     assert [item["distance"] for item in layers["input"]["list"]] == [0.25, 1.0, 0.5]
     assert [item["same"] for item in layers["block_3"]["list"]] == [True, False, False]
 
@@ -157,6 +178,35 @@ def test_clips_that_are_gone_cost_the_players_only(tmp_path: Path, built: Run) -
     assert gathered["curve"]["knn"]["ratio"] == pytest.approx(0.25)
 
 
+def test_signed_saliency_plays_without_a_table_and_says_so(tmp_path: Path, built: Run) -> None:
+    run = _copy(built, tmp_path)
+    for block in ("block_1", "block_2", "block_3"):
+        maps = run.read_array(f"saliency/{block}/maps.npy")
+        run.write_array(f"saliency/{block}/maps.npy", maps - 1)  # evidence against the class everywhere else
+        (run / f"saliency/{block}/class_by_joint.npy").unlink()
+    (run / "saliency/localisation.json").unlink()
+    run.write_json("saliency/saliency.json", {**run.read_json("saliency/saliency.json"), "signed": True})
+    page = report.build(run, report.ReportConfig(clips=1), force=True).read_text()
+    gathered = run.read_json("results.json")
+    assert gathered["saliency"]["tables"] == {}
+    assert "signed maps have neither" in page
+    assert page.count('<div><script type="application/json" data-stgcn-player>') == 1
+
+
+def test_a_graph_without_edges_costs_its_own_number_only(tmp_path: Path, built: Run) -> None:
+    run = _copy(built, tmp_path)
+    layers = run.read_json("layers.json")
+    layers[2]["laplacian_label_error"] = {"value": None, "ci_low": None, "ci_high": None, "chance": None}
+    layers[3]["laplacian_label_error"] = {"value": None, "ci_low": None, "ci_high": None, "chance": None}
+    run.write_json("layers.json", layers)
+    report.build(run, report.ReportConfig(clips=0), force=True)
+    curve = run.read_json("results.json")["curve"]
+    assert curve["laplacian"]["ratio"] is None
+    assert not curve["laplacian"]["apart"]
+    assert curve["nnk"]["ratio"] == pytest.approx(0.25)
+    assert "Laplacian \N{EN DASH}" in run.read_json("results.json")["figures"]["label_error"]["sentence"]
+
+
 def test_a_broken_file_of_a_finished_stage_is_named(tmp_path: Path, built: Run) -> None:
     run = _copy(built, tmp_path)
     (run / "graphs/input.npz").write_bytes(b"not a graph")
@@ -186,6 +236,17 @@ def test_an_unchanged_run_is_not_built_again_unless_forced(tmp_path: Path, built
     page.write_text("as it was")
     assert report.build(run, config).read_text() == "as it was"
     assert report.build(run, config, force=True).read_text() != "as it was"
+
+
+def test_a_seed_is_found_where_the_configuration_keeps_it(tmp_path: Path, built: Run) -> None:
+    run = _copy(built, tmp_path)
+    manifest = run.manifest()
+    manifest["stages"]["train"]["seed"] = None  # as for a configuration that holds {"training": {"seed": 3}}
+    manifest["stages"]["embed"] |= {"seed": None, "config": {}}
+    run.write_json("manifest.json", manifest)
+    seeds = {stage["stage"]: stage["seed"] for stage in results.collect(run)["stages"]}
+    assert seeds["train"] == 3
+    assert seeds["embed"] is None
 
 
 def test_every_class_keeps_its_name(gathered: dict) -> None:

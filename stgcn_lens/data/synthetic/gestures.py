@@ -20,8 +20,8 @@ def _circle(turning: float) -> Role:
     return Role(
         keys=(Key(0.16, out), Key(0.86, out)),
         cycles=(
-            Cycle("right_arm", (turning * 0.38, 0.0, 0.0), 0.12, 0.90, (2, 3)),
-            Cycle("right_arm", (0.0, 0.38, -0.05), 0.12, 0.90, (2, 3), wave="cos"),
+            Cycle("right_arm", (turning * 0.38, 0.0, 0.0), 0.12, 0.90, (1, 2)),
+            Cycle("right_arm", (0.0, 0.38, -0.05), 0.12, 0.90, (1, 2), wave="cos"),
         ),
         marks=(Mark(arm_joints("right"), 0.10, 0.90),),
     )
