@@ -21,32 +21,28 @@ Stream = Literal["joint", "bone", "joint-motion", "bone-motion"]
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What is done to a clip before a model sees it; stored in model.json.
+    """What is done to a clip before a model sees it; stored in model.json."""
 
-    Parameters
-    ----------
-    bodies : keep at most this many bodies, those of the largest spatial energy.
-    max_flatness : drop a body wider than this many times its height, unless it is the best one; 0: never.
-    drop_empty : cut off leading and trailing frames without a body.
-    max_gap : interpolate gaps of a body up to this many frames.
-    centre : origin at the centre joint of the main body's first frame, of every frame, or as recorded.
-    rotate : turn the main body's spine up and its shoulders along x, by its first frame (3-D only).
-    scale : divide by the main body's spine length.
-    frames : T, the number of frames that the model gets.
-    fit : resample in time, replay from the start, or crop the middle.
-    stream : joint positions, bones, or the motion of either.
-    """
-
-    bodies: int = 2  # NTU RGB+D: at most two act
-    max_flatness: float = 0.8  # x-spread over y-spread, the usual rule for NTU
-    drop_empty: bool = True  # ours
-    max_gap: int = 10  # a third of a second at 30 fps; ours
-    centre: Centre = "first"  # keeps locomotion
-    rotate: bool = True  # 2s-AGCN and its successors
-    scale: bool = False  # ours: body size stays visible
-    frames: int = 64  # ours; ST-GCN has 300 with replay
-    fit: Fit = "resample"  # ours
-    stream: Stream = "joint"  # ST-GCN
+    bodies: int = 2
+    """Keep at most this many bodies, those of the largest spatial energy (NTU RGB+D: at most two act)."""
+    max_flatness: float = 0.8
+    """Drop a body wider than this many times its height, unless it is the best one (usual for NTU); 0: never."""
+    drop_empty: bool = True
+    """Cut off leading and trailing frames without a body (ours)."""
+    max_gap: int = 10
+    """Interpolate gaps of a body up to this many frames (ours: a third of a second at 30 fps)."""
+    centre: Centre = "first"
+    """Origin at the centre joint of the first frame (keeps locomotion), of every frame, or as recorded."""
+    rotate: bool = True
+    """Turn the main body's spine up and its shoulders along x, by its first frame; 3-D only (2s-AGCN)."""
+    scale: bool = False
+    """Divide by the main body's spine length (ours: off, body size stays visible)."""
+    frames: int = 64
+    """T, the number of frames that the model gets (ours; ST-GCN: 300)."""
+    fit: Fit = "resample"
+    """Resample in time (ours), replay from the start (ST-GCN), or crop the middle."""
+    stream: Stream = "joint"
+    """Joint positions, bones, or the motion of either (2s-AGCN; ST-GCN: joint)."""
 
     def __post_init__(self) -> None:
         choices = {"centre": get_args(Centre), "fit": get_args(Fit), "stream": STREAMS}

@@ -12,23 +12,20 @@ from stgcn_lens.graphs.nnk import KERNELS, NNKGraph, nnk
 
 @dataclass(frozen=True)
 class GraphConfig:
-    """How a layer's graphs are made.
+    """How a layer's graphs are made."""
 
-    Parameters
-    ----------
-    k : neighbours, and candidates of NNK.
-    distance : key of `distances.DISTANCES`.
-    normalise, band : see `WindowDTW`; a distance without them ignores them.
-    kernel : "gaussian" or "self-tuning", see `nnk.Kernel`.
-    tile_bytes : memory for the tiles of distances; does not change the result.
-    """
-
-    k: int = 15  # ours: the first rough run's; about the size of a class on the small sets
-    distance: str = "window_dtw"  # arXiv 2312.07777
-    normalise: bool = True  # ours
-    band: int | None = None  # ours
-    kernel: str = "gaussian"  # arXiv 1910.09383
+    k: int = 15
+    """Neighbours of a clip, and candidates of NNK (ours: about the size of a class on the small sets)."""
+    distance: str = "window_dtw"
+    """window_dtw (arXiv 2312.07777) or pooled."""
+    normalise: bool = True
+    """Divide the warped cost by the number of windows of both clips (ours)."""
+    band: int | None = None
+    """Sakoe-Chiba band in windows; none: unconstrained (ours)."""
+    kernel: str = "gaussian"
+    """gaussian, one width for all clips (arXiv 1910.09383), or self-tuning."""
     tile_bytes: int = TILE_BYTES
+    """Memory for the tiles of distances; does not change the result."""
 
     def __post_init__(self) -> None:
         if self.k < 1:

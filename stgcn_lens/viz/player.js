@@ -293,11 +293,11 @@ function drawStrip(canvas, clip, t, palette, style) {
   ctx.beginPath();
   clip.mean.forEach((value, i) => ctx.lineTo((i + 0.5) * wide, h - (h - 3) * (value / peak)));
   ctx.stroke();
-  ctx.lineWidth = 2;
-  ctx.beginPath();
-  ctx.moveTo((t / last) * (w - wide) + wide / 2, 0);
-  ctx.lineTo((t / last) * (w - wide) + wide / 2, h);
-  ctx.stroke();
+  const head = (t / last) * (w - wide) + wide / 2;
+  ctx.fillStyle = style.backgroundColor; // a rim, so that the mark is seen on every colour of the map
+  ctx.fillRect(head - 3, 0, 6, h);
+  ctx.fillStyle = style.color;
+  ctx.fillRect(head - 1.25, 0, 2.5, h);
 }
 
 function make(root) {
