@@ -3,10 +3,13 @@
 Results go to stdout, progress and errors to stderr. Exit status: 0 done, 1 the work failed, 2 bad usage or input.
 """
 
+import io
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -33,6 +36,43 @@ COMMANDS: dict[str, tuple[str, str]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    try:
+        status = _answer(words)
+        sys.stdout.flush()
+        return status
+    except SystemExit as stop:  # tyro: 0 after --help, 2 for flags it does not know
+        return int(stop.code or 0)
+    except KeyboardInterrupt:
+        print("\nstgcn-lens: interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Who reads our output has seen enough. What Python flushes at its end must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except LensError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"stgcn-lens: {_line(str(error))}", file=sys.stderr)
+        return error.exit_code
+    except (OSError, MemoryError) as error:
+        if debug:
+            traceback.print_exc()
+        print(f"stgcn-lens: {type(error).__name__}: {_line(str(error))}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        print(
+            f"stgcn-lens: a fault of stgcn-lens itself: {type(error).__name__}: {_line(str(error))}; "
+            "run again with --debug and report what it prints",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def _answer(words: list[str]) -> int:
+    """Do what the words say; the exit status."""
     if not words or words[0] in ("-h", "--help"):
         print(_overview())
         return 0 if words else 2
@@ -43,42 +83,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     verb, rest = _split(words)
     if verb is None:
-        print(f"stgcn-lens: no command '{words[0]}'; there are: {', '.join(COMMANDS)}", file=sys.stderr)
-        return 2
-    debug = "--debug" in rest
-    try:
-        command = import_module(f"stgcn_lens.commands.{COMMANDS[verb][0]}")
-        args = _parse(verb, rest, command)
-        if args.dry_run:
-            print(json.dumps(plain(args), indent=1))
-            return 0
-        result = command.run(args)
-    except SystemExit as stop:  # tyro: 0 after --help, 2 for flags it does not know
-        return int(stop.code or 0)
-    except KeyboardInterrupt:
-        print("\nstgcn-lens: interrupted; the same command goes on where this one stopped", file=sys.stderr)
-        return 1
-    except LensError as error:
-        if debug:
-            traceback.print_exc()
-        print(f"stgcn-lens: {error}", file=sys.stderr)
-        return error.exit_code
-    except (OSError, MemoryError) as error:
-        if debug:
-            traceback.print_exc()
-        print(f"stgcn-lens: {type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    except Exception as error:
-        if debug:
-            raise
-        print(
-            f"stgcn-lens: a fault of stgcn-lens itself: {type(error).__name__}: {error}; "
-            "run again with --debug and report what it prints",
-            file=sys.stderr,
+        raise LensError(
+            f"no command '{words[0]}'", expected=f"one of: {', '.join(COMMANDS)}", fix="see: stgcn-lens --help"
         )
-        return 1
+    command = import_module(f"stgcn_lens.commands.{COMMANDS[verb][0]}")
+    args = _parse(verb, rest, command)
+    if args.dry_run:
+        print(json.dumps(plain(args), indent=1))
+        return 0
+    result = command.run(args)
     print(json.dumps(plain(result.data)) if args.json else result.text)
-    return result.exit_code
+    return int(result.exit_code)
 
 
 def _split(words: list[str]) -> tuple[str | None, list[str]]:
@@ -90,19 +105,33 @@ def _split(words: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _parse(verb: str, words: list[str], command: ModuleType) -> Any:
-    """Flags to the command's frozen `Args`; `--help` ends in the example."""
+    """Flags to the command's frozen `Args`; `--help` ends in the example, wrong flags are told in one line."""
+    said = io.StringIO()
     try:
-        return tyro.cli(
-            command.Args,
-            args=words,
-            prog=f"stgcn-lens {verb}",
-            description=f"{COMMANDS[verb][1][0].upper()}{COMMANDS[verb][1][1:]}.\n\n{command.__doc__ or ''}",
-            config=(tyro.conf.FlagCreatePairsOff, *command.FLAGS),
-        )
+        with redirect_stderr(said):
+            return tyro.cli(
+                command.Args,
+                args=words,
+                prog=f"stgcn-lens {verb}",
+                description=f"{COMMANDS[verb][1][0].upper()}{COMMANDS[verb][1][1:]}.\n\n{command.__doc__ or ''}",
+                config=(tyro.conf.FlagCreatePairsOff, *command.FLAGS),
+            )
     except SystemExit as stop:
         if not stop.code:
             print(f"example:\n  {command.EXAMPLE}")
-        raise
+            raise
+        raise LensError(_boxed(said.getvalue()), fix=f"see: stgcn-lens {verb} --help") from None
+
+
+def _boxed(text: str) -> str:
+    """What tyro says in a box, up to the box's first rule, as one line."""
+    inside = [line.strip("│ ") for line in text.splitlines() if line.startswith("│")]
+    ends = [i for i, line in enumerate(inside) if line and not line.strip("─")]
+    return _line(" ".join(inside[: ends[0]] if ends else inside)) or _line(text)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _overview() -> str:

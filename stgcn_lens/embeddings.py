@@ -8,6 +8,7 @@ cut into windows. `windows.npy` holds the windows of all clips one after the oth
 import csv
 import json
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def embed(
     force: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Write ``embeddings/`` of a run: every layer from "input" to "logits", for the clips of the split.
+    """Write ``embeddings/`` of a run: every layer from "input" to "logits", for the labelled clips of the split.
 
     One batch of clips is in memory at a time. Returns the number of clips.
 
@@ -91,61 +92,95 @@ def embed(
     RunError : the run has no model or no clip in the split.
     DataError : a feature is not finite; names clip and layer.
     """
-    inputs = {"train": run.key("train")}
+    inputs = {"train": run.key("train"), "weights": str(run.manifest()["stages"]["train"].get("weights"))}
     table = read_clips(run)
-    chosen = np.array([i for i, row in enumerate(table) if row["split"] in _splits(config.split)], dtype=np.int64)
+    sides = ("train", "test") if config.split == "all" else (config.split,)
+    # A clip without a label would have no place in any label error.
+    chosen = np.array([i for i, row in enumerate(table) if row["split"] in sides and row["label"]], dtype=np.int64)
     if len(chosen) == 0:
-        raise RunError(f"no clip in split '{config.split}'", file=run / "clips.csv", got=0, expected="at least 1")
-    if run.fresh("embed", stage_key(config, inputs)) and not force:
+        raise RunError(f"no labelled clip in split '{config.split}'", file=run / "clips.csv", got=0, expected=">= 1")
+    if run.fresh("embed", stage_key(config, inputs), "embeddings/clips.npy", "embeddings/layers.json") and not force:
         return len(chosen)
-    loaded, clips = load(run.path, device=device), open_clips(run)
-    with run.stage("embed", config=config, inputs=inputs, device=device), atomic_folder(run / "embeddings") as folder:
+    loaded, clips = open_model(run, device)
+    with (
+        run.stage("embed", config=config, inputs=inputs, device=device),
+        atomic_folder(run / "embeddings") as folder,
+        ExitStack() as writers,
+    ):
         np.save(folder / "clips.npy", chosen)
         files: dict[str, NpyWriter] = {}
         offsets: dict[str, list[int]] = {}
+        about: list[dict[str, object]] = []
         done = 0
         for batch in batches(clips, chosen, loaded.preprocessing, loaded.bodies, config.batch):
-            for layer, sequences in _embed_batch(loaded, batch, config, device).items():
+            for layer, (channels, sequences) in _embed_batch(loaded, batch, config, device).items():
                 if layer not in files:
-                    (folder / layer).mkdir()
-                    files[layer] = NpyWriter(folder / layer / "windows.npy", np.float32, sequences[0].shape[1:])
+                    path = folder / layer / "windows.npy"
+                    files[layer] = writers.enter_context(closing(NpyWriter(path, np.float32, sequences[0].shape[1:])))
                     offsets[layer] = [0]
+                    stride = loaded.model.strides.get(layer)
+                    features = sequences[0].shape[1]
+                    about.append({"layer": layer, "channels": channels, "stride": stride, "features": features})
                 for clip, sequence in zip(batch.clips, sequences, strict=True):
                     if not np.isfinite(sequence).all():
-                        raise DataError(f"features at layer '{layer}' are not finite", file=clips.rows[clip].name)
+                        raise DataError(
+                            f"features at layer '{layer}' are not finite",
+                            file=clips.rows[clip].name,
+                            got=f"{(~np.isfinite(sequence)).sum()} of {sequence.size} numbers",
+                            expected="finite numbers",
+                            fix="train again at a lower --lr, or leave the clip out if the other clips are sound",
+                        )
                     files[layer].append(sequence)
                     offsets[layer].append(files[layer].rows)
             done += len(batch.clips)
             if progress is not None:
                 progress(done, len(chosen))
-        for layer, file in files.items():
-            file.close()
-            np.save(folder / layer / "offsets.npy", np.array(offsets[layer], dtype=np.int64))
-        strides: dict[str, int | None] = {**loaded.model.strides, "logits": None}
-        about: list[dict[str, object]] = [
-            {"layer": layer, "stride": strides[layer], "features": file.row[0]} for layer, file in files.items()
-        ]
+        for layer, ends in offsets.items():
+            np.save(folder / layer / "offsets.npy", np.array(ends, dtype=np.int64))
         (folder / "layers.json").write_text(json.dumps(about, indent=1))
     return len(chosen)
 
 
-def _embed_batch(loaded: Loaded, batch: Batch, config: EmbedConfig, device: str) -> dict[str, list[np.ndarray]]:
-    """Layer -> windows of each clip of the batch."""
+def _embed_batch(
+    loaded: Loaded, batch: Batch, config: EmbedConfig, device: str
+) -> dict[str, tuple[int, list[np.ndarray]]]:
+    """Layer -> its channels, and the windows of each clip of the batch."""
     model = loaded.model
     n, m = len(batch.x), batch.x.shape[-1]
     with torch.inference_mode(), evaluating(model), record(model, model.layers) as kept:  # type: ignore[arg-type]
         logits = model(torch.from_numpy(batch.x).to(device))
         layers = {name: kept[name].float().cpu().numpy() for name in model.layers}
-    out: dict[str, list[np.ndarray]] = {}
+    out: dict[str, tuple[int, list[np.ndarray]]] = {}
     for name, activation in layers.items():
         stride = model.strides[name]
         by_clip = activation.reshape(n, m, *activation.shape[1:])
-        out[name] = [
+        sequences = [
             windows(frame_features(by_clip[i], batch.present[i], int(batch.frames[i]), stride), config, stride)
             for i in range(n)
         ]
-    out["logits"] = list(logits.float().cpu().numpy()[:, None])
+        out[name] = activation.shape[1], sequences
+    out["logits"] = logits.shape[1], list(logits.float().cpu().numpy()[:, None])
     return out
+
+
+def open_model(run: Run, device: str) -> tuple[Loaded, ClipSet]:
+    """The run's network and its clips; `RunError` if these are not the ones that `train` left there."""
+    loaded, clips = load(run.path, device=device), open_clips(run)
+    mend = f"put the clips of that training back, or train anew: stgcn-lens train --data DATA --out {run.path}"
+    wanted = loaded.layout.name, loaded.about["channels"]
+    if (clips.layout, clips.channels) != wanted:
+        raise RunError(
+            "the clips of the run do not fit its model",
+            file=clips.folder,
+            got=f"layout '{clips.layout}' with {clips.channels} channels",
+            expected=f"layout '{wanted[0]}' with {wanted[1]} channels, as in {run / 'model.json'}",
+            fix=mend,
+        )
+    trained = run.manifest()["stages"]["train"]["inputs"]["clips"]
+    if clips.fingerprint() != trained:
+        got, expected = (f"fingerprint {text[:12]}..." for text in (clips.fingerprint(), trained))
+        raise RunError("the clips have changed since `train`", file=clips.folder, got=got, expected=expected, fix=mend)
+    return loaded, clips
 
 
 def open_clips(run: Run) -> ClipSet:
@@ -158,15 +193,6 @@ def read_clips(run: Run) -> list[dict[str, str]]:
     """Rows of clips.csv; `RunError` if the run has none."""
     path = run / "clips.csv"
     if not path.is_file():
-        raise RunError("missing from the run", file=path, fix="run: stgcn-lens train")
+        raise RunError("missing from the run", file=path, fix="run: stgcn-lens train --data DATA --out RUN")
     with path.open(newline="") as stream:
         return list(csv.DictReader(stream))
-
-
-def _splits(split: str) -> tuple[str, ...]:
-    return ("train", "test") if split == "all" else (split,)
-
-
-def layer_names(run: Run) -> list[str]:
-    """Layers that were embedded, in depth order."""
-    return [row["layer"] for row in run.read_json("embeddings/layers.json")]

@@ -9,12 +9,13 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -23,10 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from stgcn_lens.errors import RunError, WorkError
+from stgcn_lens.errors import LensError, RunError, WorkError
 
 MANIFEST = "manifest.json"
 STAGES = ("train", "embed", "graph", "explain", "report")
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.\d+\.[0-9a-f]{6}\.(?P<kind>tmp|old)")  # as `_beside` makes them
 _PACKAGES = ("stgcn-lens", "torch", "numpy", "scipy", "scikit-learn", "tslearn", "captum", "streamlit")
 
 
@@ -47,42 +49,67 @@ def file_hash(path: Path) -> str:
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it when the block ends well, removed when it does not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:6]}.tmp")
+    temporary = _beside(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise WorkError(
-            f"cannot write ({error.strerror or error})", file=path, fix="free the disk or choose another --out"
-        ) from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        raise _cannot_write(path, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Like `atomic`, for a whole folder: an existing one is replaced only when the new one is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:6]}.tmp")
+    temporary = _beside(path)
     old = temporary.with_suffix(".old")
     try:
-        temporary.mkdir()
+        temporary.mkdir(parents=True)
         yield temporary
         if path.exists():
             path.replace(old)
         temporary.replace(path)
     except OSError as error:
-        raise WorkError(
-            f"cannot write ({error.strerror or error})", file=path, fix="free the disk or choose another --out"
-        ) from error
+        if old.exists() and not path.exists():
+            old.replace(path)
+        raise _cannot_write(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half-written; only for who alone may write there.
+
+    A folder that a kill took away before its successor was in place is put back.
+    """
+    for leftover in [*folder.rglob(".*.tmp"), *folder.rglob(".*.old")]:
+        match = _TEMPORARY.fullmatch(leftover.name)
+        if match is None or not leftover.exists():  # its folder may just have gone
+            continue
+        home = leftover.with_name(match["name"])
+        if match["kind"] == "old" and not home.exists():
+            leftover.replace(home)
+        elif leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:6]}.tmp")
+
+
+def _cannot_write(path: Path, error: OSError) -> WorkError:
+    return WorkError(
+        f"cannot write ({error.strerror or error})", file=path, fix="free the disk or choose another --out"
+    )
 
 
 class NpyWriter:
@@ -106,15 +133,17 @@ class NpyWriter:
     def close(self) -> None:
         """Write the header (format version 1.0) in front of the rows, and close the file."""
         text = repr({"descr": self.dtype.str, "fortran_order": False, "shape": (self.rows, *self.row)})
-        self._stream.seek(0)
-        self._stream.write(b"\x93NUMPY\x01\x00" + (self._HEADER - 10).to_bytes(2, "little"))
-        self._stream.write(text.encode().ljust(self._HEADER - 11) + b"\n")
-        self._stream.close()
+        with self._stream:
+            self._stream.seek(0)
+            self._stream.write(b"\x93NUMPY\x01\x00" + (self._HEADER - 10).to_bytes(2, "little"))
+            self._stream.write(text.encode().ljust(self._HEADER - 11) + b"\n")
 
 
 def read_rows(array: np.ndarray, begin: int, end: int) -> np.ndarray:
     """Rows begin..end of an array; of a memory map, read from its file, so that no mapped page stays resident."""
-    if isinstance(array, np.memmap) and array.filename is not None:
+    # A slice of a memory map, or one in Fortran order, does not say where in the file its rows lie.
+    whole = not isinstance(array.base, np.ndarray) and array.flags.c_contiguous
+    if isinstance(array, np.memmap) and array.filename is not None and whole:
         row = int(np.prod(array.shape[1:], dtype=np.int64))
         offset = array.offset + begin * row * array.dtype.itemsize
         flat = np.fromfile(array.filename, array.dtype, (end - begin) * row, offset=offset)
@@ -170,7 +199,9 @@ class Run:
                 fix="make one: stgcn-lens train",
             )
         run = cls(path)
-        run.manifest()
+        manifest = run.manifest()
+        if not isinstance(manifest, dict) or not isinstance(manifest.get("stages"), dict):
+            raise RunError("not the manifest of a run", file=path / MANIFEST, fix="choose another run folder")
         return run
 
     @classmethod
@@ -179,7 +210,7 @@ class Run:
         path = Path(path)
         if (path / MANIFEST).is_file():
             return cls.open(path)
-        if path.exists() and (not path.is_dir() or any(p.name != ".lock" for p in path.iterdir())):
+        if path.exists() and (not path.is_dir() or any(_foreign(p.name) for p in path.iterdir())):
             raise RunError("a folder with other things in it", file=path, fix="choose an empty or a new folder")
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -237,8 +268,15 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the run for writing; a second process gets a `RunError` at once. Freed even by a kill."""
-        with (self.path / ".lock").open("a+") as stream:
+        """Hold the run for writing; a second process gets a `RunError` at once. Freed even by a kill.
+
+        What a killed holder left half-written is removed on the way in.
+        """
+        try:
+            stream = (self.path / ".lock").open("a+")
+        except OSError as error:
+            raise _cannot_write(self.path / ".lock", error) from error
+        with stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -250,26 +288,32 @@ class Run:
             stream.truncate(0)
             stream.write(f"process {os.getpid()}")
             stream.flush()
+            sweep(self.path)
             yield
 
     def key(self, stage: str) -> str:
         """Fingerprint of a finished stage; `RunError` saying how to make it if it is not finished."""
         record = self.manifest()["stages"].get(stage)
         if not record or record["status"] != "done":
-            state = "was interrupted" if record else "has not been run"
-            raise RunError(f"stage '{stage}' {state}", file=self.path, fix=f"run: stgcn-lens {stage} {self.path}")
+            states = {None: "has not been run", "stale": "was made from what has since been replaced"}
+            state = states.get(record and record["status"], "was interrupted")
+            command = f"train --data DATA --out {self.path}" if stage == "train" else f"{stage} {self.path}"
+            raise RunError(f"stage '{stage}' {state}", file=self.path, fix=f"run: stgcn-lens {command}")
         return str(record["key"])
 
-    def fresh(self, stage: str, key: str) -> bool:
-        """Whether the stage is finished and was made from this very configuration and input."""
+    def fresh(self, stage: str, key: str, *outputs: str) -> bool:
+        """Whether the stage is finished, was made from this very configuration and input, and its files are there."""
         record = self.manifest()["stages"].get(stage, {})
-        return record.get("status") == "done" and record.get("key") == key
+        same = record.get("status") == "done" and record.get("key") == key
+        return same and all((self.path / name).is_file() for name in outputs)
 
     @contextmanager
     def stage(
         self, stage: str, *, config: Any, inputs: Mapping[str, str], device: str = "cpu"
     ) -> Iterator[dict[str, Any]]:
         """Record a stage while it runs: "running" at its start, "done" or "failed" at its end.
+
+        Once it is done, stages that were made from an earlier, different one of it are "stale".
 
         Yields the record; what the block adds to it (numbers worth showing) is kept in the manifest.
         """
@@ -289,13 +333,23 @@ class Run:
         try:
             yield record
         except BaseException:
-            self._record(stage, {**record, "status": "failed", "seconds": time.perf_counter() - begin})
+            with suppress(LensError):  # where not even this can be written, the first error is the one to tell
+                self._record(stage, {**record, "status": "failed", "seconds": time.perf_counter() - begin})
             raise
         self._record(stage, {**record, "status": "done", "seconds": time.perf_counter() - begin})
 
     def _record(self, stage: str, record: dict[str, Any]) -> None:
         manifest = self.manifest()
-        manifest["stages"][stage] = record
+        stages = manifest["stages"]
+        stages[stage] = record
+        if record["status"] == "done":
+            # What was made from an older one of these files no longer fits them; in order, so that it is passed on.
+            for later in (stages[name] for name in STAGES if name in stages and name != stage):
+                sources = {name: key for name, key in later["inputs"].items() if name in stages}
+                if later["status"] == "done" and any(
+                    stages[name]["status"] == "stale" or stages[name]["key"] != key for name, key in sources.items()
+                ):
+                    later["status"] = "stale"
         self.write_json(MANIFEST, manifest)
 
 
@@ -305,11 +359,16 @@ def stage_key(config: Any, inputs: Mapping[str, str]) -> str:
     return str(fingerprint(text).hexdigest())
 
 
+def _foreign(name: str) -> bool:
+    """Whether a file in a folder without a manifest speaks against making a run there."""
+    return name != ".lock" and _TEMPORARY.fullmatch(name) is None
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _how_to_make(name: str) -> str:
     maker = {"embeddings": "embed", "graphs": "graph", "layers.json": "graph", "saliency": "explain"}
-    verb = maker.get(name.split("/")[0], "train")
-    return f"run: stgcn-lens {verb} RUN"
+    verb = maker.get(name.split("/")[0])
+    return f"run: stgcn-lens {verb} RUN" if verb else "run: stgcn-lens train --data DATA --out RUN"

@@ -57,6 +57,8 @@ def sentence(rows: list[dict[str, Any]]) -> str:
             )
         else:
             text += "No layer's interval lies below the input's. "
+    if floor := rows[0].get("knn_floor"):
+        text += f"Some classes have no more than k clips: perfect neighbours would leave **{floor:.2f}**. "
     return text.replace("_", "\\_") + "Click a point to choose its layer."
 
 

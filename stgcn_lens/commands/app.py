@@ -35,10 +35,16 @@ def run(args: Args) -> Result:
     """Serve until closed."""
     if args.run is not None:
         Run.open(args.run)
-    status = subprocess.run(
-        serve(args.run, args.port, root=args.root, address=args.address, browser=args.browser), check=False
-    ).returncode
+    status = until_closed(serve(args.run, args.port, root=args.root, address=args.address, browser=args.browser))
     return Result("the app was closed", {"status": status}, 1 if status > 0 else 0)
+
+
+def until_closed(command: list[str]) -> int:
+    """Serve until the user closes the app, as a rule with Ctrl-C; the exit status."""
+    try:
+        return subprocess.run(command, check=False).returncode
+    except KeyboardInterrupt:
+        return 0
 
 
 def serve(

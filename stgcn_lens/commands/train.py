@@ -12,6 +12,7 @@ import tyro
 from tqdm import tqdm
 
 from stgcn_lens.commands import Common, Result
+from stgcn_lens.commands.clips import own_clips
 from stgcn_lens.commands.progress import bar
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.readers import read
@@ -48,7 +49,7 @@ def run(args: Args) -> Result:
     """Train and report the scores."""
     target = Run.create(args.out)
     with target.lock():
-        clips = own_clips(target, args.data, args.format, args.layout)
+        clips = read_clips(target, args.data, args.format, args.layout, args.force)
         sides = split(clips, args.job.split, args.train_ids)  # type: ignore[arg-type]
         device = choose(args.device)
         with steps() as progress:
@@ -67,20 +68,17 @@ def run(args: Args) -> Result:
     return Result(text, {**data, "faults": faults, "dropped": record["dropped"]})
 
 
-def own_clips(target: Run, data: Path, format: str = "auto", layout: str | None = None) -> ClipSet:
-    """The clips of a run: a native set is used where it lies, everything else is packed into RUN/data once."""
-    if (data / "clipset.json").is_file():
-        clips = ClipSet.open(data)
-        target.write_json("manifest.json", {**target.manifest(), "data": str(data.resolve())})
-        return clips
-    manifest = target.manifest()
+def read_clips(target: Run, data: Path, format: str, layout: str | None, force: bool) -> ClipSet:
+    """The clips at a path: a native set is used where it lies, everything else is packed into RUN/data once."""
+    if (data / "clipset.json").is_file() and layout is None:
+        return own_clips(target, {"data": str(data.resolve())}, lambda: ClipSet.open(data), force)
+
+    def pack() -> ClipSet:
+        with bar("reading", "file") as progress:
+            return read(data, format=format, layout=layout, into=target / "data", progress=progress)
+
     source = {"path": str(data.resolve()), "format": format, "layout": layout}
-    if (target / "data" / "clipset.json").is_file() and manifest.get("source") == source:
-        return ClipSet.open(target / "data")
-    with bar("reading", "file") as progress:
-        clips = read(data, format=format, layout=layout, into=target / "data", progress=progress)
-    target.write_json("manifest.json", {**target.manifest(), "source": source})
-    return clips
+    return own_clips(target, {"source": source}, pack, force)
 
 
 class steps:

@@ -24,6 +24,7 @@ class LayerGeometry:
     ----------
     n, k : clips and neighbours.
     knn_label_error, nnk_label_error : mean over clips of the weight on neighbours of another class, in [0, 1].
+    knn_floor : the least kNN label error that the sizes of the classes allow; above 0 where one has k clips or fewer.
     laplacian_label_error : tr(Y'LY) / sum of weights on the undirected NNK graph, in [0, 1].
     laplacian_raw : tr(Y'LY).
     knn_accuracy : share of clips whose k neighbours vote for their class.
@@ -41,6 +42,7 @@ class LayerGeometry:
     k: int
     knn_label_error: Value
     nnk_label_error: Value
+    knn_floor: float
     laplacian_label_error: Value
     laplacian_raw: float
     knn_accuracy: Value
@@ -104,6 +106,7 @@ def summary(
         k=neighbours.k,
         knn_label_error=values["knn"],
         nnk_label_error=values["nnk"],
+        knn_floor=knn_floor(labels, neighbours.k),
         laplacian_label_error=laplacian_label_error(
             undirected, labels, seed=seed, resamples=resamples, permutations=permutations
         ),
@@ -151,6 +154,12 @@ def label_errors(indices: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> n
     labels : (N,) class numbers.
     """
     return (rows * (labels[indices] != labels[:, None])).sum(axis=1)
+
+
+def knn_floor(labels: np.ndarray, k: int) -> float:
+    """Mean over clips of the share of k neighbours that no clip of their class is left for, in [0, 1]."""
+    others = np.bincount(labels)[labels] - 1
+    return float(np.maximum(0.0, 1 - others / k).mean())
 
 
 def per_class(values: np.ndarray, labels: np.ndarray, classes: int) -> tuple[float | None, ...]:

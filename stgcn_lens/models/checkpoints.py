@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 
 from stgcn_lens.data.transforms import Preprocessing
 from stgcn_lens.errors import CheckpointError, LensError
@@ -50,7 +51,7 @@ def save(
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     path = folder / "model.safetensors"
     with atomic(path) as temporary:
-        save_file(weights, temporary)
+        temporary.write_bytes(to_bytes(weights))  # save_file tells a full disk as a SafetensorError
     digest = file_hash(path)
     description = {
         "format": FORMAT,
@@ -79,6 +80,14 @@ def load(folder: Path | str, *, device: str = "cpu") -> Loaded:
             raise CheckpointError("no checkpoint here", file=file, fix="train a model: stgcn-lens train")
     try:
         about = json.loads(described.read_text())
+        if about["format"] != FORMAT:
+            raise CheckpointError(
+                "a checkpoint of another format",
+                file=described,
+                got=about["format"],
+                expected=FORMAT,
+                fix="use the version of stgcn-lens that wrote it",
+            )
         layout = get_layout(about["layout"])
         spec = MODELS.get(about["architecture"]["model"])
         if spec is None:
@@ -87,15 +96,19 @@ def load(folder: Path | str, *, device: str = "cpu") -> Loaded:
                 file=described,
                 got=repr(about["architecture"]["model"]),
                 expected=f"one of {', '.join(MODELS)}",
+                fix="use the version of stgcn-lens that wrote it",
             )
         config = from_plain(spec.config, about["architecture"]["config"], described)
         preprocessing = from_plain(Preprocessing, about["preprocessing"], described)
         bones = tuple(tuple(bone) for bone in about["bones"])
         classes, channels, bodies = tuple(about["classes"]), int(about["channels"]), int(about["bodies"])
-        expected_hash = about["weights_sha256"]
-    except LensError:
+        expected_hash = str(about["weights_sha256"])
+        model = spec.build(config, layout, channels, len(classes))
+    except CheckpointError:
         raise
-    except (ValueError, KeyError, TypeError) as error:
+    except LensError as error:
+        raise CheckpointError(f"model.json does not fit together: {error}", file=described, fix="restore it") from error
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(
             f"model.json cannot be read ({type(error).__name__}: {error})", file=described, fix="restore the file"
         ) from error
@@ -119,7 +132,6 @@ def load(folder: Path | str, *, device: str = "cpu") -> Loaded:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"not a safetensors file ({error})", file=path, fix="restore the file") from error
-    model = spec.build(config, layout, channels, len(classes))
     fill(model, weights, path)
     model.eval().to(device)
     return Loaded(model, classes, preprocessing, bodies, layout, about, expected_hash)  # type: ignore[arg-type]
@@ -139,19 +151,37 @@ def fill(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], file: Path
         parts = {"missing": missing, "unexpected": unexpected, "of another shape": misshaped}
         got = "; ".join(f"{len(keys)} {what}: {_some(keys)}" for what, keys in parts.items() if keys)
         raise CheckpointError(
-            "the weights do not fit the architecture", file=file, got=got, expected=f"exactly {len(wanted)} keys"
+            "the weights do not fit the architecture",
+            file=file,
+            got=got,
+            expected=f"exactly {len(wanted)} keys",
+            fix="restore both files from the same run",
         )
     model.load_state_dict(dict(weights))
 
 
 def from_plain(kind: type, values: Mapping[str, Any], file: Path) -> Any:
     """A frozen config from its JSON form; unknown names are refused, lists become tuples."""
-    known = {field.name for field in fields(kind)}
-    unknown = sorted(set(values) - known)
+    known = {field.name: field.default for field in fields(kind)}
+    unknown = sorted(set(values) - set(known))
     if unknown:
         raise CheckpointError(
-            f"unknown settings of {kind.__name__}", file=file, got=", ".join(unknown), expected=f"among {sorted(known)}"
+            f"unknown settings of {kind.__name__}",
+            file=file,
+            got=", ".join(unknown),
+            expected=f"among {sorted(known)}",
+            fix="use the version of stgcn-lens that wrote it",
         )
+    for name, value in values.items():
+        wanted = type(known[name])
+        if type(value) not in {float: (float, int), tuple: (list,)}.get(wanted, (wanted,)):
+            raise CheckpointError(
+                f"setting '{name}' of {kind.__name__} is of another kind",
+                file=file,
+                got=repr(value),
+                expected=wanted.__name__,
+                fix="restore the file",
+            )
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 

@@ -103,14 +103,14 @@ class STGCN(nn.Module):
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Clips (N, C, T, V, M) to the last block's features (N, M, C_L, T_L, V)."""
-        n, c, t, v, m = x.shape
-        if (c, v) != (self.channels, self.layout.V):
+        if x.ndim != 5 or (x.shape[1], x.shape[3]) != (self.channels, self.layout.V):
             raise LensError(
                 f"the clips do not fit a model of layout '{self.layout.name}'",
-                got=f"{c} channels, {v} joints",
-                expected=f"{self.channels} channels, {self.layout.V} joints",
+                got=f"{x.shape[1]} channels, {x.shape[3]} joints" if x.ndim == 5 else f"axes {tuple(x.shape)}",
+                expected=f"(N, C, T, V, M) with {self.channels} channels, {self.layout.V} joints",
                 fix="use clips of the layout and stream that the model was trained on",
             )
+        n, c, t, v, m = x.shape
         x = self.input(x.permute(0, 4, 1, 2, 3).reshape(n * m, c, t, v))
         # Batch norm over V*C, joints major, with the bodies of a clip sharing the statistics.
         x = self.data_norm(x.permute(0, 3, 1, 2).reshape(n * m, v * c, t))

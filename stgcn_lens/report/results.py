@@ -217,6 +217,7 @@ def _curve(layers: list[dict[str, Any]]) -> dict[str, Any] | None:
         "neighbours_first": first["mean_nnk_neighbours"],
         "neighbours_last": last["mean_nnk_neighbours"],
         "overlap_last": last["overlap_input"],
+        "knn_floor": last["knn_floor"],
     }
     for key in MEASURES:
         errors = [entry[f"{key}_label_error"] for entry in path]

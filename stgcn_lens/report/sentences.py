@@ -148,10 +148,13 @@ def _curve(results: Results) -> str:
     way = "falls at every step" if rises == 0 else f"rises at {rises} of {curve['knn']['steps']} steps"
     if step["drop"] > 0:
         way += f"; its largest drop, {two(step['drop'])}, is at {step['layer']}"
-    return (
+    text = (
         f"Error at {curve['last_layer']} relative to the {curve['first_layer']}: {ratios}. The kNN error {way}. "
         f"Bands are {results['confidence']:.0%} intervals."
     )
+    if curve["knn_floor"]:
+        text += f" Some classes have no more than k clips: perfect neighbours would leave {two(curve['knn_floor'])}."
+    return text
 
 
 def _dimension(results: Results) -> str:

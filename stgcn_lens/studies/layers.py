@@ -8,10 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.distances import Sequences
-from stgcn_lens.embeddings import layer_names, open_clips
+from stgcn_lens.embeddings import open_clips
+from stgcn_lens.errors import LensError
 from stgcn_lens.graphs import GraphConfig, layer_graph, overlap, summary
-from stgcn_lens.runs import Run, plain, stage_key
+from stgcn_lens.runs import Run, atomic_folder, plain, stage_key
 
 
 @dataclass(frozen=True)
@@ -32,53 +36,72 @@ def graph(
 ) -> list[dict[str, Any]]:
     """Graphs of every embedded layer into ``graphs/`` and their summary into ``layers.json``; returns the summary.
 
-    `progress` counts layers.
+    `progress` counts layers. The old graphs stay until all new ones are there.
+
+    Raises
+    ------
+    LensError : no more clips than neighbours asked for.
     """
     inputs = {"embed": run.key("embed")}
-    if run.fresh("graph", stage_key(config, inputs)) and not force:
+    if run.fresh("graph", stage_key(config, inputs), "layers.json", "graphs/input.npz") and not force:
         return run.read_json("layers.json")
-    labels = open_clips(run).labels[run.read_array("embeddings/clips.npy")]
-    layers = layer_names(run)
-    strides = {row["layer"]: row["stride"] for row in run.read_json("embeddings/layers.json")}
+    clips, about = open_clips(run), run.read_json("embeddings/layers.json")
+    labels = _labels(run, clips, config.graph.k)
     table: list[dict[str, Any]] = []
     with run.stage("graph", config=config, inputs=inputs):
-        first = previous = None
-        for number, layer in enumerate(layers):
-            began = time.perf_counter()
-            windows = run.read_array(f"embeddings/{layer}/windows.npy", mmap=True)
-            sequences = Sequences(windows, run.read_array(f"embeddings/{layer}/offsets.npy"))
-            neighbours, nnk = layer_graph(sequences, config.graph)
-            numbers = summary(
-                neighbours,
-                nnk,
-                labels,
-                seed=config.seed,
-                resamples=config.resamples,
-                permutations=config.permutations,
-            )
-            first = neighbours if first is None else first
-            run.write_arrays(
-                f"graphs/{layer}.npz",
-                indices=neighbours.indices,
-                distances=neighbours.distances,
-                nnk_weights=nnk.weights,
-            )
-            table.append(
-                {
-                    "layer": layer,
-                    "channels": int(windows.shape[1]),
-                    "stride": strides[layer],
-                    "n": len(labels),
-                    **plain(numbers),
-                    "overlap_input": plain(overlap(neighbours, first, seed=config.seed, resamples=config.resamples)),
-                    "overlap_previous": None
-                    if previous is None
-                    else plain(overlap(neighbours, previous, seed=config.seed, resamples=config.resamples)),
-                    "seconds": time.perf_counter() - began,
-                }
-            )
-            previous = neighbours
-            if progress is not None:
-                progress(number + 1, len(layers))
+        with atomic_folder(run / "graphs") as folder:
+            first = previous = None
+            for layer in about:
+                began = time.perf_counter()
+                name = layer["layer"]
+                windows = run.read_array(f"embeddings/{name}/windows.npy", mmap=True)
+                sequences = Sequences(windows, run.read_array(f"embeddings/{name}/offsets.npy"))
+                neighbours, nnk = layer_graph(sequences, config.graph)
+                numbers = summary(
+                    neighbours,
+                    nnk,
+                    labels,
+                    seed=config.seed,
+                    resamples=config.resamples,
+                    permutations=config.permutations,
+                    classes=len(clips.classes),
+                )
+                first = neighbours if first is None else first
+                np.savez(
+                    folder / f"{name}.npz",
+                    indices=neighbours.indices,
+                    distances=neighbours.distances,
+                    nnk_weights=nnk.weights,
+                )
+                same = {"seed": config.seed, "resamples": config.resamples}
+                before = None if previous is None else plain(overlap(neighbours, previous, **same))
+                table.append(
+                    {
+                        "layer": name,
+                        "channels": layer["channels"],
+                        "stride": layer["stride"],
+                        **plain(numbers),
+                        "overlap_input": plain(overlap(neighbours, first, **same)),
+                        "overlap_previous": before,
+                        "seconds": time.perf_counter() - began,
+                    }
+                )
+                previous = neighbours
+                if progress is not None:
+                    progress(len(table), len(about))
         run.write_json("layers.json", table)
     return table
+
+
+def _labels(run: Run, clips: ClipSet, k: int) -> np.ndarray:
+    """Classes of the clips under analysis; an error, before anything is written, if they allow no graph."""
+    chosen = run.read_array("embeddings/clips.npy")
+    if len(chosen) <= k:
+        raise LensError(
+            f"too few clips for {k} neighbours",
+            file=run.path,
+            got=f"{len(chosen)} clips under analysis",
+            expected=f"at least {k + 1}",
+            fix=f"choose a k of at most {len(chosen) - 1}, or add clips (embed them all: --split all)",
+        )
+    return clips.labels[chosen]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -15,12 +16,12 @@ from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.rows import present_rows, rows
 from stgcn_lens.data.transforms import clean, fit
-from stgcn_lens.embeddings import open_clips
+from stgcn_lens.embeddings import open_model
 from stgcn_lens.errors import LensError
 from stgcn_lens.explain.evaluate import LocalisationConfig, class_by_joint, localise
 from stgcn_lens.explain.gradcam import grad_cam
 from stgcn_lens.explain.upsample import to_clip, to_frames
-from stgcn_lens.models.checkpoints import Loaded, load
+from stgcn_lens.models.checkpoints import Loaded
 from stgcn_lens.runs import NpyWriter, Run, atomic_folder, plain, read_rows, stage_key
 
 
@@ -54,9 +55,9 @@ def explain(
     Writes maps per layer, the class-by-joint tables and, where clips carry planted evidence, localisation.
     """
     inputs = {"embed": run.key("embed")}
-    if run.fresh("explain", stage_key(config, inputs)) and not force:
+    if run.fresh("explain", stage_key(config, inputs), "saliency/saliency.json") and not force:
         return [row["layer"] for row in run.read_json("saliency/saliency.json")["layers"]]
-    loaded, clips = load(run.path, device=device), open_clips(run)
+    loaded, clips = open_model(run, device)
     chosen = run.read_array("embeddings/clips.npy")
     layers = [name for name in loaded.model.layers if name != "input"]
     with run.stage("explain", config=config, inputs=inputs, device=device) as record:
@@ -94,30 +95,31 @@ def _write_maps(
     progress: Callable[[int, int], None] | None,
 ) -> tuple[dict[str, list[bool]], list[int]]:
     """Valid rows of all maps, clip after clip; returns which clips are silent per layer, and the classes explained."""
-    model = loaded.model
-    files = {
-        name: NpyWriter(folder / name / "maps.npy", np.float32, (loaded.layout.V, loaded.bodies)) for name in layers
-    }
+    model, cells = loaded.model, (loaded.layout.V, loaded.bodies)
     offsets: dict[str, list[int]] = {name: [0] for name in layers}
     silent: dict[str, list[bool]] = {name: [] for name in layers}
     targets: list[int] = []
-    for batch in batches(clips, chosen, loaded.preprocessing, loaded.bodies, config.batch):
-        x = torch.from_numpy(batch.x).to(device)
-        cam = grad_cam(model, x, layers=layers, signed=config.signed, pooling=config.pooling)
-        targets += cam.target.tolist()
-        for name in layers:
-            stride = model.strides[name]
-            for i, frames in enumerate(int(f) for f in batch.frames):
-                # Empty body slots and padded frames have activations too; nothing there is evidence.
-                there = present_rows(batch.present[i], stride, frames)
-                shown = cam.maps[name][i, : rows(frames, stride)] * there[:, None]
-                silent[name].append(bool(shown.max() <= 0))
-                files[name].append(shown)
-                offsets[name].append(files[name].rows)
-        if progress is not None:
-            progress(len(targets), len(chosen))
+    with ExitStack() as writers:
+        files = {
+            name: writers.enter_context(closing(NpyWriter(folder / name / "maps.npy", np.float32, cells)))
+            for name in layers
+        }
+        for batch in batches(clips, chosen, loaded.preprocessing, loaded.bodies, config.batch):
+            x = torch.from_numpy(batch.x).to(device)
+            cam = grad_cam(model, x, layers=layers, signed=config.signed, pooling=config.pooling)
+            targets += cam.target.tolist()
+            for name in layers:
+                stride = model.strides[name]
+                for i, frames in enumerate(int(f) for f in batch.frames):
+                    # Empty body slots and padded frames have activations too; nothing there is evidence.
+                    there = present_rows(batch.present[i], stride, frames)
+                    shown = cam.maps[name][i, : rows(frames, stride)] * there[:, None]
+                    silent[name].append(bool(shown.max() <= 0))
+                    files[name].append(shown)
+                    offsets[name].append(files[name].rows)
+            if progress is not None:
+                progress(len(targets), len(chosen))
     for name in layers:
-        files[name].close()
         np.save(folder / name / "offsets.npy", np.array(offsets[name], dtype=np.int64))
     return silent, targets
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from stgcn_lens.data.batches import batches
 from stgcn_lens.data.dataset import ClipSet
-from stgcn_lens.errors import CheckpointError
+from stgcn_lens.errors import CheckpointError, DataError, RunError
 from stgcn_lens.models.checkpoints import load, save
 from stgcn_lens.runs import Run, stage_key
-from stgcn_lens.training.loop import predict
-from stgcn_lens.training.metrics import scores
+from stgcn_lens.training.loop import CACHE, predict, tidy
+from stgcn_lens.training.metrics import split_scores
+from stgcn_lens.training.prepared import Prepared
 from stgcn_lens.training.record import write_clips, write_scores
 
 
@@ -30,6 +30,8 @@ def adopt(
     Raises
     ------
     CheckpointError : the clips' layout, channels or classes are not those of the checkpoint.
+    RunError : the run holds a training and `force` is False.
+    DataError : none of the clips can be prepared.
     """
     loaded = load(checkpoint, device=device)
     for what, got, expected in (
@@ -43,8 +45,10 @@ def adopt(
             )
     config = {"checkpoint": loaded.hash, "seed": None}
     inputs = {"clips": clips.fingerprint()}
-    if run.fresh("train", stage_key(config, inputs)) and not force:
+    key = stage_key(config, inputs)
+    if run.fresh("train", key) and not force:
         return run.read_json("metrics.json")
+    _refuse_training(run, force)
     with run.stage("train", config=config, inputs=inputs, device=device) as record:
         save(
             run.path,
@@ -55,14 +59,22 @@ def adopt(
             bodies=loaded.bodies,
             about=loaded.about["about"],
         )
-        parts = []
-        for batch in batches(clips, np.arange(len(clips)), loaded.preprocessing, loaded.bodies, 32):
-            parts.append(predict(loaded.model, batch.x, device=device, batch=32))  # type: ignore[arg-type]
-            if progress is not None:
-                progress(int(batch.clips[-1]) + 1, len(clips))
-        logits, splits = np.concatenate(parts), np.full(len(clips), "test")
-        metrics = {"test": scores(logits, clips.labels)}
-        record["weights"], record["dropped"] = loaded.hash, []
+        prepared = Prepared.make(run / CACHE, clips, loaded.preprocessing, loaded.bodies, key)
+        if not prepared.usable.any():
+            first = prepared.dropped[0]["reason"]
+            raise DataError("no clip can be prepared", got=f"first of {len(clips)} reasons: {first}")
+        logits = predict(loaded.model, prepared.x, device=device, batch=32, progress=progress)  # type: ignore[arg-type]
+        splits = np.where(prepared.usable, "test", "dropped")
+        metrics = split_scores(logits, clips.labels, splits)
+        record["weights"], record["dropped"] = loaded.hash, prepared.dropped
         write_clips(run, clips, splits, logits)
         write_scores(run, clips, splits, logits, metrics)
+    tidy(run)
     return metrics
+
+
+def _refuse_training(run: Run, force: bool) -> None:
+    """A training took time: an adopted network does not replace it unasked."""
+    record = run.manifest()["stages"].get("train")
+    if record and "checkpoint" not in record["config"] and not force:
+        raise RunError("the run holds a training", file=run.path, fix="choose another --out, or --force to replace it")

@@ -52,7 +52,7 @@ def turn(x: torch.Tensor, layout: Layout, generator: torch.Generator) -> torch.T
     n = x.shape[0]
     angles = (2 * _rand((n, 3), x, generator) - 1) * TURN
     size = 1 + (2 * _rand((n,), x, generator) - 1) * SCALE
-    if layout.dims == 2:
+    if min(layout.dims, x.shape[1]) == 2:
         matrix = _plane(0.3 * angles[:, 0]) * size[:, None, None]
         return torch.cat([torch.einsum("nij,njtvm->nitvm", matrix, x[:, :2]), x[:, 2:]], dim=1)
     return torch.einsum(

@@ -1,6 +1,8 @@
 """From clips to a trained network in a run folder; a run killed at any moment goes on where its last epoch ended."""
 
+import io
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,18 +15,18 @@ import torch.nn.functional as F
 
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.transforms import Preprocessing
-from stgcn_lens.errors import CheckpointError, DataError, RunError, WorkError
+from stgcn_lens.errors import CheckpointError, DataError, LensError, RunError, WorkError
 from stgcn_lens.models import MODELS, STGCNConfig
 from stgcn_lens.models.checkpoints import save
 from stgcn_lens.runs import Run, atomic, fingerprint, stage_key
 from stgcn_lens.training.augment import augment
 from stgcn_lens.training.config import TrainConfig
-from stgcn_lens.training.metrics import scores
+from stgcn_lens.training.metrics import split_scores
 from stgcn_lens.training.optim import learning_rate, sgd
 from stgcn_lens.training.prepared import Prepared
 from stgcn_lens.training.record import write_clips, write_scores
 
-STATE = "train_state.pt"
+STATE, CACHE = "train_state.pt", "cache"  # of a training that is not finished
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,13 @@ class TrainJob:
     """subject, view or setup: what the test clips do not share with the training clips."""
     architecture: str = "stgcn"
     """A row of MODELS."""
-    model: STGCNConfig = field(default_factory=lambda: STGCNConfig(width=24))
+    model: STGCNConfig = field(default_factory=lambda: STGCNConfig(width=16, dropout=0.0))
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     training: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        if self.architecture not in MODELS:
+            raise LensError("unknown architecture", got=repr(self.architecture), expected=f"one of {', '.join(MODELS)}")
 
 
 @dataclass(frozen=True)
@@ -77,25 +83,26 @@ def train(
     Raises
     ------
     RunError : the run was trained otherwise and `force` is False.
-    WorkError : the loss is not finite; names epoch, step, rate and clips.
+    DataError : a label out of range, or no clip to train on.
+    WorkError : the loss or a weight is not finite; names epoch, step, rate and the clip of the largest values.
+    CheckpointError : the state of an interrupted training cannot be read.
     """
     inputs = {"clips": clips.fingerprint(), "splits": fingerprint(",".join(splits)).hexdigest()}
     key = stage_key(job, inputs)
     if run.fresh("train", key) and not force:
+        tidy(run)
         return run.read_json("metrics.json")
     _refuse_other(run, key, force)
+    _check_labels(clips)
     if force:
         (run / STATE).unlink(missing_ok=True)
     with run.stage("train", config=job, inputs=inputs, device=device) as record:
-        prepared = Prepared.make(run / "cache", clips, job.preprocessing, key)
+        bodies = max(1, min(job.preprocessing.bodies, clips.max_bodies))
+        prepared = Prepared.make(run / CACHE, clips, job.preprocessing, bodies, key)
         splits = np.where(prepared.usable, splits, "dropped")
         model, log = _fit(run, prepared, clips, splits, job, key, device, progress)
         logits = predict(model, prepared.x, device=device, batch=2 * job.training.batch)
-        metrics = {
-            name: scores(logits[splits == name], clips.labels[splits == name])
-            for name in ("train", "test")
-            if (splits == name).any()
-        }
+        metrics = split_scores(logits, clips.labels, splits)
         about = {"key": key, "source": clips.source, "metrics": metrics, "data": inputs["clips"]}
         record["weights"] = save(
             run.path,
@@ -103,24 +110,39 @@ def train(
             architecture=job.architecture,
             classes=clips.classes,
             preprocessing=job.preprocessing,
-            bodies=prepared.bodies,
+            bodies=bodies,
             about=about,
         )
         record["dropped"] = prepared.dropped
         write_clips(run, clips, splits, logits)
         write_scores(run, clips, splits, logits, metrics)
         run.write_text("train_log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
-    prepared.remove()
-    (run / STATE).unlink(missing_ok=True)
+    tidy(run)
     return metrics
 
 
-def predict(model: torch.nn.Module, x: np.ndarray, *, device: str, batch: int) -> np.ndarray:
+def tidy(run: Run) -> None:
+    """Remove what only an unfinished training needs."""
+    shutil.rmtree(run / CACHE, ignore_errors=True)
+    (run / STATE).unlink(missing_ok=True)
+
+
+def predict(
+    model: torch.nn.Module,
+    x: np.ndarray,
+    *,
+    device: str,
+    batch: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
     """Logits (N, classes) float32 of prepared clips (N, C, T, V, M), in eval mode."""
-    was = model.training
+    was, parts = model.training, []
     model.eval()
     with torch.inference_mode():
-        parts = [model(_tensor(x[i : i + batch], device)).float().cpu().numpy() for i in range(0, len(x), batch)]
+        for begin in range(0, len(x), batch):
+            parts.append(model(_tensor(x[begin : begin + batch], device)).float().cpu().numpy())
+            if progress is not None:
+                progress(min(begin + batch, len(x)), len(x))
     model.train(was)
     return np.concatenate(parts)
 
@@ -166,16 +188,13 @@ def _fit(
                 target = labels[rows].to(device)
                 logits = model(x)
                 loss = F.cross_entropy(logits, target, label_smoothing=config.label_smoothing)
-                if not torch.isfinite(loss):
-                    names = ", ".join(clips.rows[int(i)].name for i in rows[:3])
-                    raise WorkError(
-                        f"the loss is not finite at epoch {epoch + 1}, step {step + 1}, learning rate {rate:.3g}",
-                        got=f"{loss.item()} on clips {names}, ...",
-                        fix="lower --training.lr or look at these clips: stgcn-lens data info",
-                    )
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                optimiser.step()
+                if torch.isfinite(loss):
+                    optimiser.zero_grad(set_to_none=True)
+                    loss.backward()
+                    optimiser.step()
+                if not torch.isfinite(loss) or not _finite(model):
+                    where = f"epoch {epoch + 1}, step {step + 1}, learning rate {rate:.3g}"
+                    raise _diverged(where, loss.item(), prepared.x[rows], [clips.rows[int(i)].name for i in rows])
                 total += loss.item() * len(rows)
                 hits += int((logits.argmax(1) == target).sum())
                 if progress is not None:
@@ -186,7 +205,9 @@ def _fit(
         log.append(line)
         with atomic(run / STATE) as path:
             state = {"key": key, "epoch": epoch + 1, "log": log}
-            torch.save({**state, "model": model.state_dict(), "optimiser": optimiser.state_dict()}, path)
+            whole = io.BytesIO()  # torch.save tells a full disk as a RuntimeError
+            torch.save({**state, "model": model.state_dict(), "optimiser": optimiser.state_dict()}, whole)
+            path.write_bytes(whole.getbuffer())
         run.write_text("train_log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
     return model, log
 
@@ -212,12 +233,42 @@ def _resume(
 
 def _refuse_other(run: Run, key: str, force: bool) -> None:
     record = run.manifest()["stages"].get("train")
-    if record and record["key"] != key and not force:
+    something = any((run / name).exists() for name in (STATE, "model.safetensors"))
+    if record and record["key"] != key and something and not force:
         raise RunError(
             "the run holds a training with another configuration or other clips",
             file=run.path,
             fix="choose another --out, or --force to replace it",
         )
+
+
+def _check_labels(clips: ClipSet) -> None:
+    """Refuse a class number that the set has no name for."""
+    for row in clips.rows:
+        if row.label is not None and not 0 <= row.label < len(clips.classes):
+            raise DataError(
+                "label out of range",
+                file=row.name,
+                got=row.label,
+                expected=f"0 to {len(clips.classes) - 1}, the classes of the set",
+                fix="correct the label or name all classes",
+            )
+
+
+def _finite(model: torch.nn.Module) -> bool:
+    """Whether all weights and running statistics are finite numbers."""
+    return bool(torch.stack([tensor.isfinite().all() for tensor in model.state_dict().values()]).all())
+
+
+def _diverged(where: str, loss: float, x: np.ndarray, names: list[str]) -> WorkError:
+    largest = np.abs(x).reshape(len(x), -1).max(axis=1)
+    worst = int(largest.argmax())
+    return WorkError(
+        f"the training diverged at {where}",
+        got=f"loss {loss:.3g}; the largest of {len(x)} clips is '{names[worst]}' with a value of {largest[worst]:.3g}",
+        expected="finite loss, weights and running statistics",
+        fix="lower --training.lr or look at that clip: stgcn-lens data info",
+    )
 
 
 def _tensor(x: np.ndarray, device: str) -> torch.Tensor:

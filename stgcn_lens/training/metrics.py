@@ -16,6 +16,12 @@ def scores(logits: np.ndarray, labels: np.ndarray) -> dict[str, float | int]:
     }
 
 
+def split_scores(logits: np.ndarray, labels: np.ndarray, splits: np.ndarray) -> dict[str, dict[str, float | int]]:
+    """`scores` of "train" and of "test", over their labelled clips (label >= 0); a side without one is left out."""
+    sides = {name: (splits == name) & (labels >= 0) for name in ("train", "test")}
+    return {name: scores(logits[side], labels[side]) for name, side in sides.items() if side.any()}
+
+
 def confusion(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """Counts (classes, classes); rows are true classes, columns predicted ones."""
     matrix = np.zeros((classes, classes), dtype=np.int64)

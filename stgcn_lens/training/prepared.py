@@ -1,6 +1,7 @@
 """All clips of a training, preprocessed once and kept on disk: an epoch costs no preprocessing and no memory."""
 
-import shutil
+import json
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,52 +22,41 @@ class Prepared:
     x : (N, C, T, V, M) float32, memory-mapped; zeros for a clip that could not be prepared.
     present : (N, T, M) bool.
     usable : (N,) bool.
-    bodies : M.
     dropped : name and reason of each unusable clip.
     """
 
-    folder: Path
     x: np.ndarray
     present: np.ndarray
     usable: np.ndarray
-    bodies: int
     dropped: list[dict[str, str]]
 
     @classmethod
-    def make(cls, cache: Path, clips: ClipSet, prep: Preprocessing, key: str) -> "Prepared":
-        """Prepare every clip, or open what an interrupted run of the same key has prepared."""
+    def make(cls, cache: Path, clips: ClipSet, prep: Preprocessing, bodies: int, key: str) -> "Prepared":
+        """Prepare every clip for that many body slots, or open what an interrupted run of the same key has prepared."""
         folder = cache / key[:16]
-        bodies = max(1, min(prep.bodies, clips.max_bodies))
         dropped: list[dict[str, str]] = []
         shape = (clips.channels, prep.frames, clips.skeleton.V, bodies)
         if not folder.is_dir():
-            with atomic_folder(folder) as temporary:
-                x = NpyWriter(temporary / "x.npy", np.float32, shape)
-                present = NpyWriter(temporary / "present.npy", np.bool_, (prep.frames, bodies))
-                for clip in clips:
+            with atomic_folder(folder) as temporary, ExitStack() as files:
+                x = files.enter_context(closing(NpyWriter(temporary / "x.npy", np.float32, shape)))
+                mask = (prep.frames, bodies)
+                present = files.enter_context(closing(NpyWriter(temporary / "present.npy", np.bool_, mask)))
+                usable = np.ones(len(clips), bool)
+                for i, clip in enumerate(clips):
                     try:
                         sample = prepare(clip, prep, bodies)
                         x.append(sample.x[None])
                         present.append(sample.present[None])
                     except DataError as error:
+                        usable[i] = False
                         dropped.append({"clip": clip.name, "reason": str(error)})
                         x.append(np.zeros((1, *shape), np.float32))
-                        present.append(np.zeros((1, prep.frames, bodies), bool))
-                x.close()
-                present.close()
-                (temporary / "dropped.txt").write_text("".join(f"{d['clip']}\t{d['reason']}\n" for d in dropped))
-        lines = (folder / "dropped.txt").read_text().splitlines()
-        dropped = [dict(zip(("clip", "reason"), line.split("\t", 1), strict=True)) for line in lines]
-        lost = {d["clip"] for d in dropped}
+                        present.append(np.zeros((1, *mask), bool))
+                np.save(temporary / "usable.npy", usable)
+                (temporary / "dropped.json").write_text(json.dumps(dropped))
         return cls(
-            folder=folder,
             x=np.load(folder / "x.npy", mmap_mode="r", allow_pickle=False),
             present=np.load(folder / "present.npy", allow_pickle=False),
-            usable=np.array([row.name not in lost for row in clips.rows]),
-            bodies=bodies,
-            dropped=dropped,
+            usable=np.load(folder / "usable.npy", allow_pickle=False),
+            dropped=json.loads((folder / "dropped.json").read_text()),
         )
-
-    def remove(self) -> None:
-        """Delete the files; the clips themselves stay in the set."""
-        shutil.rmtree(self.folder.parent, ignore_errors=True)

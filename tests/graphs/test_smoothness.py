@@ -8,6 +8,7 @@ from stgcn_lens.graphs import GraphConfig, LayerGeometry, Neighbours, NNKGraph, 
 from stgcn_lens.graphs.smoothness import (
     checked_labels,
     knn_accuracy,
+    knn_floor,
     label_errors,
     laplacian_label_error,
     laplacian_raw,
@@ -252,3 +253,13 @@ def test_progress_of_a_layer_rises_to_a_hundred() -> None:
     assert done == sorted(done)
     assert done[-1] == 100
     assert len(done) == len(seen) > 5
+
+
+def test_the_floor_is_the_error_of_perfect_neighbours() -> None:
+    labels = np.array([0] * 5 + [1] * 3 + [2])  # 4, 2 and 0 others of their class
+    k = 4
+    perfect = np.array([[j for j in range(9) if j != i and labels[j] == labels[i]][:k] for i in range(9)], dtype=object)
+    by_hand = np.mean([1 - len(mates) / k for mates in perfect])
+    assert knn_floor(labels, k) == pytest.approx(by_hand) == pytest.approx((0 + 3 * 0.5 + 1) / 9)
+    assert knn_floor(labels, 1) == pytest.approx(1 / 9)
+    assert knn_floor(labels[:5], k) == 0

@@ -166,6 +166,7 @@ def _layer(layer: str, n: int) -> dict[str, object]:
         "knn_label_error": error(1.0),
         "nnk_label_error": error(0.5),
         "laplacian_label_error": error(0.7),
+        "knn_floor": 0.0,
         "laplacian_raw": 3.21,
         "knn_accuracy": {"value": 1 - KNN[layer], "ci_low": 0.1, "ci_high": 0.95, "chance": 0.24},
         "mean_nnk_neighbours": 2.5 - KNN[layer],

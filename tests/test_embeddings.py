@@ -1,0 +1,257 @@
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from stgcn_lens.data.transforms import Preprocessing, prepare
+from stgcn_lens.embeddings import EmbedConfig, embed, frame_features, open_model, windows
+from stgcn_lens.errors import DataError, LensError, RunError
+from stgcn_lens.graphs import GraphConfig
+from stgcn_lens.runs import Run
+from stgcn_lens.studies.layers import GeometryConfig, graph
+from tests import tiny
+from tests.reference import windows as reference
+
+LAYERS = ["input", *(f"block_{i}" for i in range(1, 7)), "logits"]
+GEOMETRY = GeometryConfig(graph=GraphConfig(k=3), resamples=10, permutations=5)
+
+
+def sequences(run: Run, layer: str) -> list[np.ndarray]:
+    """Windows of each clip, as a reader of the contract would cut them."""
+    values = np.load(run / f"embeddings/{layer}/windows.npy")
+    return [values[a:b] for a, b in pairwise(np.load(run / f"embeddings/{layer}/offsets.npy"))]
+
+
+def close(got: np.ndarray, wanted: np.ndarray) -> bool:
+    """Equal to 1e-6 of the largest value."""
+    return got.shape == wanted.shape and np.abs(got - wanted).max() <= 1e-6 * max(1.0, np.abs(wanted).max())
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory):
+    return tiny.clips(), tiny.model(), tmp_path_factory.mktemp("embeddings")
+
+
+@pytest.fixture(scope="module")
+def embedded(source) -> Run:
+    clips, net, folder = source
+    run = tiny.run(folder, clips, net)
+    embed(run, EmbedConfig(batch=4))
+    return run
+
+
+@pytest.fixture
+def fresh(tmp_path) -> Run:
+    """A run of its own, not embedded yet."""
+    return tiny.run(tmp_path, tiny.clips(8), tiny.model(width=1))
+
+
+@pytest.mark.parametrize("how", ["mean", "concatenate"])
+@pytest.mark.parametrize("stride", [1, 2, 4])
+@pytest.mark.parametrize(("window", "step"), [(8, None), (8, 4), (8, 1), (7, 3), (3, None), (10, 7), (1, None)])
+def test_windows_equal_the_literal_ones(window, step, stride, how, rng) -> None:
+    config = EmbedConfig(window=window, stride=step, how=how)
+    for rows in (*range(1, 20), 64):
+        features = rng.normal(size=(rows, 5))
+        wanted = np.array(reference.windows(features.tolist(), window, step, how, stride))
+        np.testing.assert_allclose(windows(features, config, stride), wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_a_last_partial_window_counts() -> None:
+    ramp = np.arange(10.0)[:, None]
+    assert windows(ramp, EmbedConfig(window=4), 1).ravel().tolist() == [1.5, 5.5, 8.5]
+    assert windows(ramp, EmbedConfig(window=8), 2).ravel().tolist() == [1.5, 5.5, 8.5]
+    last = windows(ramp, EmbedConfig(window=4, how="concatenate"), 1)[-1]
+    assert last.tolist() == [8, 9, 9, 9]
+
+
+def test_a_clip_shorter_than_a_window_has_one() -> None:
+    ramp = np.arange(3.0)[:, None]
+    assert windows(ramp, EmbedConfig(window=8), 1).tolist() == [[1.0]]
+    assert windows(ramp, EmbedConfig(window=8, how="concatenate"), 1).tolist() == [[0, 1, 2, 2, 2, 2, 2, 2]]
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5])
+def test_overlapping_windows_cover_all_rows_and_none_begins_past_the_need(step) -> None:
+    for rows in range(1, 30):
+        # Concatenated row numbers tell which rows a window was cut from.
+        cut = windows(np.arange(float(rows))[:, None], EmbedConfig(window=5, stride=step, how="concatenate"), 1)
+        assert set(cut.ravel()) == set(range(rows))
+        assert all(rows - 1 not in window for window in cut[:-1])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"window": 0}, {"stride": 0}, {"window": 4, "stride": 5}, {"batch": 0}, {"how": "max"}, {"split": "val"}]
+)
+def test_impossible_settings_are_refused_with_what_was_got(wrong) -> None:
+    with pytest.raises(LensError, match=f"got .*{next(iter(wrong.values()))}.*expected"):
+        EmbedConfig(**wrong)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_frame_features_are_the_mean_over_the_bodies_present(stride, rng) -> None:
+    for frames in (1, 5, 8, 11):
+        activation = rng.normal(size=(3, 2, -(-12 // stride), 4))
+        present = rng.random((12, 3)) < 0.5
+        present[0] = False
+        wanted = np.array(reference.frame_features(activation, present, frames, stride))
+        np.testing.assert_allclose(frame_features(activation, present, frames, stride), wanted, atol=1e-12)
+
+
+def test_an_absent_body_has_no_say(rng) -> None:
+    activation, present = rng.normal(size=(2, 3, 6, 4)), np.array([[True, False]] * 6)
+    alone = frame_features(activation, present, 6, 1)
+    activation[1] = 1e6
+    np.testing.assert_array_equal(frame_features(activation, present, 6, 1), alone)
+    np.testing.assert_allclose(alone, activation[0].transpose(1, 0, 2).reshape(6, -1))
+
+
+def test_a_run_holds_what_each_clip_gives_alone(source, embedded) -> None:
+    clips, net, _ = source
+    chosen = np.load(embedded / "embeddings/clips.npy")
+    stored = {layer: sequences(embedded, layer) for layer in LAYERS}
+    assert chosen.tolist() == list(range(2, 12))
+    for position, number in enumerate(chosen):
+        sample = prepare(clips[number], tiny.PREP, 2)
+        for layer, activation in tiny.activations(net, clips[number], tiny.PREP, 2).items():
+            if layer == "logits":
+                wanted = activation[None]
+            else:
+                stride = net.strides[layer]
+                rows = reference.frame_features(activation, sample.present, sample.frames, stride)
+                wanted = np.array(reference.windows(rows, 8, None, "mean", stride))
+            assert close(stored[layer][position], wanted), (layer, number)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 32])
+def test_the_batch_does_not_change_the_result(source, embedded, batch, tmp_path) -> None:
+    clips, net, _ = source
+    run = tiny.run(tmp_path, clips, net)
+    embed(run, EmbedConfig(batch=batch))
+    for layer in LAYERS:
+        for got, wanted in zip(sequences(run, layer), sequences(embedded, layer), strict=True):
+            assert close(got, wanted), layer
+
+
+def test_files_are_those_of_the_contract(source, embedded) -> None:
+    net = source[1]
+    about = json.loads((embedded / "embeddings/layers.json").read_text())
+    assert [row["layer"] for row in about] == LAYERS
+    assert [row["stride"] for row in about] == [*net.strides.values(), None]
+    assert [row["channels"] for row in about] == [3, 3, 3, 6, 6, 12, 12, 4]
+    assert np.load(embedded / "embeddings/clips.npy").dtype == np.int64
+    for row in about:
+        values = np.load(embedded / f"embeddings/{row['layer']}/windows.npy", mmap_mode="r", allow_pickle=False)
+        offsets = np.load(embedded / f"embeddings/{row['layer']}/offsets.npy", allow_pickle=False)
+        joints = 1 if row["layer"] == "logits" else 25
+        assert values.shape == (offsets[-1], row["channels"] * joints)
+        assert (values.dtype, offsets.dtype, offsets.shape, offsets[0]) == (np.float32, np.int64, (11,), 0)
+    # 31, 1, 9 and 24 frames in turn, cropped to 24; three, one, two and three windows of 8.
+    assert np.diff(np.load(embedded / "embeddings/input/offsets.npy")).tolist() == [3, 1, 2, 3, 3, 1, 2, 3, 3, 1]
+    assert np.diff(np.load(embedded / "embeddings/block_6/offsets.npy")).tolist() == [3, 1, 2, 3, 3, 1, 2, 3, 3, 1]
+
+
+def test_logits_are_one_window_a_clip_and_agree_with_the_predictions(embedded) -> None:
+    assert [len(window) for window in sequences(embedded, "logits")] == [1] * 10
+    predicted = [int(row["predicted"]) for row in tiny.table(embedded)[2:]]
+    assert np.load(embedded / "embeddings/logits/windows.npy").argmax(axis=1).tolist() == predicted
+    assert len(set(predicted)) > 1
+
+
+def test_a_replayed_clip_uses_only_its_own_rows(tmp_path) -> None:
+    clips = tiny.clips(4)
+    run = tiny.run(tmp_path, clips, tiny.model(width=1), Preprocessing(frames=24, fit="replay"))
+    embed(run, EmbedConfig(split="all"))
+    windows_of = {clip.frames: sequence for clip, sequence in zip(clips, sequences(run, "input"), strict=True)}
+    assert {frames: len(sequence) for frames, sequence in windows_of.items()} == {9: 2, 24: 3, 31: 3, 1: 1}
+    x = prepare(clips[0], Preprocessing(frames=24, fit="replay"), 2).x
+    np.testing.assert_allclose(windows_of[9][1], x[:, 8, :, 0].ravel(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("split", "clips"), [("test", [2, 3, 4, 5, 6, 7]), ("train", [0, 1]), ("all", [*range(8)])])
+def test_the_split_chooses_the_clips(fresh, split, clips) -> None:
+    assert embed(fresh, EmbedConfig(split=split)) == len(clips)
+    assert np.load(fresh / "embeddings/clips.npy").tolist() == clips
+
+
+def test_clips_without_a_label_are_left_out(tmp_path) -> None:
+    clips = tiny.clips(8)
+    unknown = [clip.replace(label=None) if i in (3, 5) else clip for i, clip in enumerate(clips)]
+    run = tiny.run(tmp_path, type(clips).from_clips(unknown, tiny.CLASSES), tiny.model(width=1))
+    embed(run, EmbedConfig())
+    assert np.load(run / "embeddings/clips.npy").tolist() == [2, 4, 6, 7]
+    assert graph(run, GEOMETRY)[0]["n"] == 4
+
+
+def test_features_that_are_not_finite_name_clip_and_layer_and_leave_nothing(tmp_path) -> None:
+    net = tiny.model(width=1)
+    with torch.no_grad():
+        net.blocks[2].temporal.bias[0] = float("nan")
+    run = tiny.run(tmp_path, tiny.clips(6), net)
+    with pytest.raises(DataError, match=r"clip 2: features at layer 'block_3' are not finite: got \d+ of \d+"):
+        embed(run, EmbedConfig())
+    assert not (run / "embeddings").exists()
+    assert [path.name for path in run.path.iterdir() if "embeddings" in path.name] == []
+    assert run.manifest()["stages"]["embed"]["status"] == "failed"
+
+
+def test_a_run_without_a_model_says_which_command_makes_one(tmp_path) -> None:
+    run = Run.create(tmp_path / "empty")
+    with pytest.raises(RunError, match=r"'train' has not been run; run: stgcn-lens train --data DATA --out .*empty"):
+        embed(run, EmbedConfig())
+
+
+def test_an_embedding_that_is_up_to_date_is_left_alone(fresh) -> None:
+    calls: list[tuple[int, int]] = []
+    note = lambda done, total: calls.append((done, total))  # noqa: E731
+    assert embed(fresh, EmbedConfig(batch=4), progress=note) == 6
+    assert calls == [(4, 6), (6, 6)]
+    manifest, files = fresh.manifest(), (fresh / "embeddings").stat().st_ino
+    assert embed(fresh, EmbedConfig(batch=4), progress=note) == 6
+    assert (fresh.manifest(), (fresh / "embeddings").stat().st_ino, len(calls)) == (manifest, files, 2)
+
+
+@pytest.mark.parametrize("change", ["force", "window", "missing file", "other weights"])
+def test_an_embedding_is_made_again_when(fresh, change) -> None:
+    embed(fresh, EmbedConfig())
+    before = (fresh / "embeddings").stat().st_ino
+    if change == "missing file":
+        (fresh / "embeddings/layers.json").unlink()
+    if change == "other weights":
+        manifest = fresh.manifest()
+        manifest["stages"]["train"]["weights"] = "those of a training with --force on another machine"
+        fresh.write_json("manifest.json", manifest)
+    embed(fresh, EmbedConfig(window=4 if change == "window" else 8), force=change == "force")
+    assert (fresh / "embeddings").stat().st_ino != before
+    assert (fresh / "embeddings/layers.json").is_file()
+
+
+def test_graphs_of_an_earlier_embedding_are_stale_and_made_again(fresh) -> None:
+    embed(fresh, EmbedConfig())
+    graph(fresh, GEOMETRY)
+    first = np.load(fresh / "graphs/input.npz")["distances"]
+    embed(fresh, EmbedConfig(), force=True)
+    assert fresh.key("graph")  # the same configuration gives the same embedding
+    embed(fresh, EmbedConfig(window=2))
+    with pytest.raises(RunError, match=r"'graph' was made from what has since been replaced; run: stgcn-lens graph"):
+        fresh.key("graph")
+    graph(fresh, GEOMETRY)
+    assert fresh.key("graph")
+    assert not np.array_equal(np.load(fresh / "graphs/input.npz")["distances"], first)
+
+
+def test_clips_of_another_layout_are_refused(fresh) -> None:
+    tiny.clips(8, layout="kinect20").save(fresh / "data")
+    wanted = (
+        r"data: the clips of the run do not fit its model: got layout 'kinect20' .* expected layout 'ntu25' .*train"
+    )
+    with pytest.raises(RunError, match=wanted):
+        open_model(fresh, "cpu")
+
+
+def test_clips_that_changed_since_the_training_are_refused(fresh) -> None:
+    tiny.clips(9).save(fresh / "data")
+    with pytest.raises(RunError, match="the clips have changed since `train`: got fingerprint"):
+        embed(fresh, EmbedConfig())
