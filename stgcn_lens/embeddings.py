@@ -93,10 +93,11 @@ def embed(
     DataError : a feature is not finite; names clip and layer.
     """
     inputs = {"train": run.key("train"), "weights": str(run.manifest()["stages"]["train"].get("weights"))}
-    table = read_clips(run)
     sides = ("train", "test") if config.split == "all" else (config.split,)
     # A clip without a label would have no place in any label error.
-    chosen = np.array([i for i, row in enumerate(table) if row["split"] in sides and row["label"]], dtype=np.int64)
+    chosen = np.array(
+        [i for i, row in enumerate(read_clips(run)) if row["split"] in sides and row["label"]], dtype=np.int64
+    )
     if len(chosen) == 0:
         raise RunError(f"no labelled clip in split '{config.split}'", file=run / "clips.csv", got=0, expected=">= 1")
     if run.fresh("embed", stage_key(config, inputs), "embeddings/clips.npy", "embeddings/layers.json") and not force:

@@ -263,7 +263,7 @@ class Run:
             return np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
         except FileNotFoundError as error:
             raise RunError("missing from the run", file=path, fix=_how_to_make(name)) from error
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, EOFError) as error:
             raise RunError(f"not a .npy array ({error})", file=path, fix="run the stage again with --force") from error
 
     @contextmanager

@@ -1,5 +1,9 @@
-"""A headless browser for the tests that look at pages; skipped, with the reason printed, where there is none."""
+"""A headless browser for the tests that look at pages; skipped, with the reason printed, where there is none.
 
+With STGCN_LENS_REQUIRE_BROWSER set, as in CI, a missing browser is a failure.
+"""
+
+import os
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +19,8 @@ def browser() -> Iterator[Any]:
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the PATH (apt-get install chromium)")
+        missing = f"no browser: none of {', '.join(NAMES)} is on the PATH (apt-get install chromium)"
+        (pytest.fail if os.environ.get("STGCN_LENS_REQUIRE_BROWSER") else pytest.skip)(missing)
     with api.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield chromium

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.browser import browser  # noqa: F401 (a fixture for all)
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -1,5 +1,8 @@
 import json
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -255,3 +258,11 @@ def test_clips_that_changed_since_the_training_are_refused(fresh) -> None:
     tiny.clips(9).save(fresh / "data")
     with pytest.raises(RunError, match="the clips have changed since `train`: got fingerprint"):
         embed(fresh, EmbedConfig())
+
+
+@pytest.mark.long
+def test_peak_memory_grows_by_less_than_a_tenth_on_a_set_ten_times_larger() -> None:
+    script = Path(__file__).resolve().parents[1] / "benchmarks" / "embed_memory.py"
+    printed = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True).stdout
+    numbers = json.loads(printed.splitlines()[-1])
+    assert numbers["peer"] / numbers["ours"] < 1.1

@@ -38,11 +38,11 @@ def main() -> None:
             table.drop(columns="position"),
             hide_index=True,
             column_config={
-                "clip": st.column_config.TextColumn(width=150),
-                "class": st.column_config.TextColumn(width=110),
-                "weight": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=100),
-                "distance": st.column_config.NumberColumn(format="%.3f", width=70),
-                "same class": st.column_config.CheckboxColumn("same", width=50),
+                "clip": st.column_config.TextColumn(width=140),
+                "class": st.column_config.TextColumn(width=95),
+                "weight": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=90),
+                "distance": st.column_config.NumberColumn(format="%.2f", width=65),
+                "same class": st.column_config.CheckboxColumn("same", width=48),
             },
         )
     with right:

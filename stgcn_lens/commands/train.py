@@ -15,7 +15,7 @@ from stgcn_lens.commands import Common, Result
 from stgcn_lens.commands.clips import own_clips
 from stgcn_lens.commands.progress import bar
 from stgcn_lens.data.dataset import ClipSet
-from stgcn_lens.data.readers import read
+from stgcn_lens.data.readers import read, recognise
 from stgcn_lens.data.splits import split
 from stgcn_lens.runs import Run
 from stgcn_lens.training import Step, TrainJob, choose, train
@@ -47,6 +47,7 @@ class Args(Common):
 
 def run(args: Args) -> Result:
     """Train and report the scores."""
+    recognise(args.data, args.format, args.layout)  # before a folder is made for what cannot be read
     target = Run.create(args.out)
     with target.lock():
         clips = read_clips(target, args.data, args.format, args.layout, args.force)

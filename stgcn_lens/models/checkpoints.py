@@ -102,7 +102,9 @@ def load(folder: Path | str, *, device: str = "cpu") -> Loaded:
         preprocessing = from_plain(Preprocessing, about["preprocessing"], described)
         bones = tuple(tuple(bone) for bone in about["bones"])
         classes, channels, bodies = tuple(about["classes"]), int(about["channels"]), int(about["bodies"])
-        expected_hash = str(about["weights_sha256"])
+        expected_hash = about["weights_sha256"]
+        if channels < 1 or bodies < 1 or not isinstance(expected_hash, str):
+            raise ValueError(f"channels {channels}, bodies {bodies}, hash {expected_hash}")
         model = spec.build(config, layout, channels, len(classes))
     except CheckpointError:
         raise
@@ -162,6 +164,8 @@ def fill(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], file: Path
 
 def from_plain(kind: type, values: Mapping[str, Any], file: Path) -> Any:
     """A frozen config from its JSON form; unknown names are refused, lists become tuples."""
+    if not isinstance(values, Mapping):
+        raise TypeError(f"settings of {kind.__name__} are a {type(values).__name__}")
     known = {field.name: field.default for field in fields(kind)}
     unknown = sorted(set(values) - set(known))
     if unknown:

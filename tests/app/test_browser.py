@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.launch import command
-from tests.browser import browser, colours  # noqa: F401
+from tests.browser import colours
 
 PATIENCE = 30_000  # milliseconds; two busy cores start a server and import torch
 
@@ -42,7 +42,7 @@ def address(whole: Path, tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture
-def visit(browser, address: str):  # noqa: F811
+def visit(browser, address: str):
     """Opens a path of the app in a fresh session; fails where anything but this machine was asked for anything."""
     contexts, strangers = [], []
 

@@ -1,12 +1,14 @@
 """What the lens needs of a network, held by every row of MODELS."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from stgcn_lens.activations import record
 from stgcn_lens.models import MODELS, Lens
 from stgcn_lens.skeleton import LAYOUTS
-from tests.models.weights import built, clips
+from tests.models.weights import SMALL, built, clips
 
 models = pytest.mark.parametrize("name", MODELS)
 
@@ -75,10 +77,6 @@ def test_the_order_of_the_bodies_does_not_change_the_logits(name):
 
 @models
 def test_evaluation_is_deterministic_and_training_is_not_where_there_is_dropout(name):
-    from dataclasses import replace
-
-    from tests.models.weights import SMALL
-
     spec = MODELS[name]
     config = replace(SMALL.get(name, spec.config()), dropout=0.5)
     model, x = spec.build(config, LAYOUTS["ntu25"], 3, 5), clips(2, 3, 8, 25, 1)

@@ -12,8 +12,11 @@ Weights = dict[str, np.ndarray]
 EPSILON = 1e-5  # of the batch norms
 
 
-def _edges(layout: Layout, strategy: str, normalisation: str) -> list[tuple[int, int, int, float]]:
-    """(partition, source j, target i, 1 / Z_ti(v_tj) of eq. 5 in its normalised form of eq. 10) of every message."""
+def messages(layout: Layout, strategy: str, normalisation: str) -> list[tuple[int, int, int, float]]:
+    """(partition, source j, target i, 1 / Z_ti(v_tj) of eq. 5 in its normalised form of eq. 10) of every message.
+
+    Rounded to float32, as the networks hold them, so that all else can be compared to many digits.
+    """
     name = "distance" if strategy == "distance-tied" else strategy
     split = adjacency.subsets(layout, name)
     out = []
@@ -26,7 +29,7 @@ def _edges(layout: Layout, strategy: str, normalisation: str) -> list[tuple[int,
                 value = adjacency.column(split[k], split.sum(axis=0))[j, i]
             if strategy == "distance-tied":  # "distance*" of table 1: w_0 = -w_1, so one weight serves both
                 value, k = (-value if k == 0 else value), 0
-            out.append((k, j, i, value))
+            out.append((k, j, i, float(np.float32(value))))
     return out
 
 
@@ -99,7 +102,7 @@ def network(
     blocks: list[tuple[int, str]],
 ) -> np.ndarray:
     """Logits of one clip (C, T, V, M); `blocks` are (stride, shortcut) of each."""
-    edges = _edges(layout, strategy, normalisation)
+    edges = messages(layout, strategy, normalisation)
     channels, frames, joints, bodies = clip.shape
     pooled = []
     for m in range(bodies):

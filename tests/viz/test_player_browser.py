@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stgcn_lens.viz import player
-from tests.browser import browser, colours  # noqa: F401
+from tests.browser import colours
 from tests.viz.bodies import NTU, saliency_of, standing
 from tests.viz.test_player import EVIL
 
@@ -21,7 +21,7 @@ def panel(**changes: Any) -> player.Panel:
 
 
 @pytest.fixture
-def open_page(browser, tmp_path: Path):  # noqa: F811
+def open_page(browser, tmp_path: Path):
     """Opens a page and, at the end of the test, sees to it that nothing was asked of a network or complained about."""
     contexts, complaints = [], []
 

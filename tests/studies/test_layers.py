@@ -1,0 +1,200 @@
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from stgcn_lens.data.clip import Clip
+from stgcn_lens.data.dataset import ClipSet
+from stgcn_lens.embeddings import EmbedConfig, embed
+from stgcn_lens.errors import LensError, RunError
+from stgcn_lens.graphs import GraphConfig
+from stgcn_lens.runs import Run, stage_key
+from stgcn_lens.skeleton import get_layout
+from stgcn_lens.studies.layers import GeometryConfig, graph
+from tests import tiny
+from tests.reference.dtw import window_dtw
+
+CONFIG = GeometryConfig(graph=GraphConfig(k=4), resamples=200, permutations=30)
+LAYERS = ["input", *(f"block_{i}" for i in range(1, 7)), "logits"]
+# What docs and readers of the run folder rely on, layer by layer.
+VALUES = {"knn_label_error", "nnk_label_error", "laplacian_label_error", "knn_accuracy"}
+FIELDS = {
+    *VALUES,
+    *("layer", "channels", "stride", "n", "k", "laplacian_raw", "mean_nnk_neighbours", "indefinite_share", "sigma"),
+    *("overlap_input", "overlap_previous", "seconds", "knn_label_error_per_class", "nnk_label_error_per_class"),
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = tiny.run(tmp_path_factory.mktemp("geometry"), tiny.clips(16), tiny.model())
+    embed(run, EmbedConfig())
+    graph(run, CONFIG)
+    return run
+
+
+@pytest.fixture
+def embedded(tmp_path) -> Run:
+    """A run of its own, without graphs: seven clips under analysis."""
+    run = tiny.run(tmp_path, tiny.clips(9), tiny.model(width=1))
+    embed(run, EmbedConfig())
+    return run
+
+
+def test_layers_are_listed_in_depth_order_with_the_fields_of_the_contract(made) -> None:
+    table = made.read_json("layers.json")
+    assert [row["layer"] for row in table] == LAYERS
+    assert [row["channels"] for row in table] == [3, 3, 3, 6, 6, 12, 12, 4]
+    assert [row["stride"] for row in table] == [1, 1, 1, 2, 2, 4, 4, None]
+    for row in table:
+        assert set(row) >= FIELDS
+        assert (row["n"], row["k"]) == (14, 4)
+        assert row["sigma"] > 0
+        assert 0 < row["mean_nnk_neighbours"] <= 4
+        assert row["seconds"] > 0
+
+
+def test_every_value_lies_in_its_range_and_interval(made) -> None:
+    for row in made.read_json("layers.json"):
+        for name in VALUES:
+            entry = row[name]
+            assert 0 <= entry["ci_low"] <= entry["value"] <= entry["ci_high"] <= 1, (row["layer"], name)
+            assert 0 < entry["chance"] < 1, (row["layer"], name)
+        assert 0 <= row["indefinite_share"] <= 1
+        for error in (*row["knn_label_error_per_class"], *row["nnk_label_error_per_class"]):
+            assert error is None or 0 <= error <= 1
+
+
+def test_layers_overlap_with_themselves_and_the_input_has_none_before_it(made) -> None:
+    table = made.read_json("layers.json")
+    assert table[0]["overlap_input"]["value"] == 1.0
+    assert table[0]["overlap_previous"] is None
+    assert table[1]["overlap_previous"]["value"] == table[1]["overlap_input"]["value"] < 1.0
+    for i, row in enumerate(table[1:], start=1):
+        a, b = (np.load(made / f"graphs/{table[j]['layer']}.npz")["indices"] for j in (i - 1, i))
+        shared = [len(set(x) & set(y)) / len(set(x) | set(y)) for x, y in zip(a.tolist(), b.tolist(), strict=True)]
+        assert row["overlap_previous"]["value"] == pytest.approx(np.mean(shared))
+
+
+def test_graphs_are_the_nearest_by_the_literal_distance(made) -> None:
+    for layer in ("input", "block_4", "logits"):
+        stored = np.load(made / f"graphs/{layer}.npz", allow_pickle=False)
+        assert {name: (stored[name].dtype, stored[name].shape) for name in stored} == {
+            "indices": (np.int32, (14, 4)),
+            "distances": (np.float32, (14, 4)),
+            "nnk_weights": (np.float32, (14, 4)),
+        }
+        values = np.load(made / f"embeddings/{layer}/windows.npy")
+        clips = [values[a:b] for a, b in pairwise(np.load(made / f"embeddings/{layer}/offsets.npy"))]
+        for i in (0, 5, 13):
+            all_others = [np.inf if j == i else window_dtw(clips[i], clips[j]) for j in range(14)]
+            np.testing.assert_allclose(stored["distances"][i], np.sort(all_others)[:4], rtol=1e-5)
+            assert stored["indices"][i].tolist() == np.argsort(all_others, kind="stable")[:4].tolist()
+
+
+def test_label_errors_are_of_the_clips_under_analysis(made) -> None:
+    chosen = np.load(made / "embeddings/clips.npy")
+    labels = np.array([int(row["label"]) for row in tiny.table(made)])[chosen]
+    assert chosen[0] == 2  # so positions are not clip numbers
+    for row in made.read_json("layers.json"):
+        stored = np.load(made / f"graphs/{row['layer']}.npz")
+        other = labels[stored["indices"]] != labels[:, None]
+        assert row["knn_label_error"]["value"] == pytest.approx(other.mean())
+        weights = stored["nnk_weights"] / stored["nnk_weights"].sum(axis=1, keepdims=True)
+        assert row["nnk_label_error"]["value"] == pytest.approx((weights * other).sum(axis=1).mean(), abs=1e-6)
+
+
+def test_there_is_an_error_for_every_class_also_for_those_without_a_clip(made) -> None:
+    for row in made.read_json("layers.json"):
+        for name in ("knn_label_error_per_class", "nnk_label_error_per_class"):
+            assert len(row[name]) == len(tiny.CLASSES)
+            assert [error is None for error in row[name]] == [False, False, False, True]
+
+
+def test_the_curve_falls_where_blocks_see_what_the_input_drowns_in_noise(tmp_path) -> None:
+    # The class is where the hand is, but the clips differ far more in where the others of the 25 joints are; the
+    # network is made to look at the hand alone.
+    rng, layout = np.random.default_rng(0), get_layout("ntu25")
+    hand, made = layout.index("left_hand"), []
+    for i in range(26):
+        xyz = np.repeat(rng.normal(0, 2, (3, 1, 25)), 12, axis=1)
+        xyz[:, :, hand] = i % 2 + rng.normal(0, 0.05, (3, 12))
+        valid = np.ones((12, 1), bool)
+        made.append(Clip(xyz[..., None].astype(np.float32), valid, f"clip {i}", "ntu25", label=i % 2, subject=i % 4))
+    clips, net = ClipSet.from_clips(made, tiny.CLASSES), tiny.model(width=2)
+    net.data_norm.weight.data.view(25, 3)[np.arange(25) != hand] = 0
+    prep = type(tiny.PREP)(frames=12, centre="none", rotate=False, max_flatness=0)
+    run = tiny.run(tmp_path, clips, net, prep)
+    embed(run, EmbedConfig())
+    errors = {row["layer"]: row["knn_label_error"]["value"] for row in graph(run, CONFIG)}
+    assert errors["input"] > 0.3
+    assert errors["block_1"] < 0.1
+    assert errors["block_6"] < 0.1
+
+
+def test_too_few_clips_for_k_are_refused_before_anything_is_written(embedded) -> None:
+    before = embedded.manifest()
+    wanted = r"run: too few clips for 7 neighbours: got 7 clips .* expected at least 8; choose a k of at most 6"
+    with pytest.raises(LensError, match=wanted):
+        graph(embedded, GeometryConfig(graph=GraphConfig(k=7)))
+    assert embedded.manifest() == before
+    assert not (embedded / "graphs").exists()
+    assert not (embedded / "layers.json").exists()
+
+
+def test_a_refused_k_leaves_the_graphs_that_are_there(made) -> None:
+    key = made.key("graph")
+    with pytest.raises(LensError, match="too few clips"):
+        graph(made, GeometryConfig(graph=GraphConfig(k=14)))
+    assert made.key("graph") == key
+
+
+def test_graphs_that_break_off_leave_the_old_ones(embedded) -> None:
+    config = GeometryConfig(graph=GraphConfig(k=3), resamples=10, permutations=5)
+    graph(embedded, config)
+    before = {path.name: path.read_bytes() for path in (embedded / "graphs").iterdir()}
+
+    def stop(done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        graph(embedded, GeometryConfig(graph=GraphConfig(k=2), resamples=10, permutations=5), progress=stop)
+    assert {path.name: path.read_bytes() for path in (embedded / "graphs").iterdir()} == before
+    with pytest.raises(RunError, match="'graph' was interrupted; run: stgcn-lens graph"):
+        embedded.key("graph")
+
+
+def test_graphs_that_are_up_to_date_are_left_alone(embedded) -> None:
+    config = GeometryConfig(graph=GraphConfig(k=3), resamples=10, permutations=5)
+    layers: list[tuple[int, int]] = []
+    first = graph(embedded, config, progress=lambda done, total: layers.append((done, total)))
+    assert layers == [(i, 8) for i in range(1, 9)]
+    before = (embedded / "graphs").stat().st_ino, embedded.manifest()
+    assert graph(embedded, config, progress=lambda done, total: layers.append((done, total))) == first
+    assert ((embedded / "graphs").stat().st_ino, embedded.manifest(), len(layers)) == (*before, 8)
+
+
+@pytest.mark.parametrize("change", ["force", "k", "missing file"])
+def test_graphs_are_made_again_when(embedded, change) -> None:
+    quick = {"resamples": 10, "permutations": 5}
+    graph(embedded, GeometryConfig(graph=GraphConfig(k=3), **quick))
+    before = (embedded / "graphs").stat().st_ino
+    if change == "missing file":
+        (embedded / "layers.json").unlink()
+    config = GeometryConfig(graph=GraphConfig(k=2 if change == "k" else 3), **quick)
+    graph(embedded, config, force=change == "force")
+    assert (embedded / "graphs").stat().st_ino != before
+    record = embedded.manifest()["stages"]["graph"]
+    assert record["key"] == stage_key(config, {"embed": embedded.key("embed")})
+
+
+def test_the_summary_returned_is_the_one_on_disk(made) -> None:
+    assert graph(made, CONFIG) == json.loads((made / "layers.json").read_text())
+
+
+def test_a_run_that_was_not_embedded_says_what_to_run(tmp_path) -> None:
+    run = tiny.run(tmp_path, tiny.clips(6), tiny.model(width=1))
+    with pytest.raises(RunError, match=r"'embed' has not been run; run: stgcn-lens embed .*run"):
+        graph(run, CONFIG)
