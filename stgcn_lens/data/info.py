@@ -66,6 +66,7 @@ class Info:
     def text(self, most: int = 40) -> str:
         """For a terminal; of classes, duplicates and faults at most `most` each, the rest counted."""
         units = f"{self.units}, {self.fps:g} frames/s"
+        used = [(i, name, n) for i, (name, n) in enumerate(self.classes.items(), 1) if n]
         lines = [
             f"{self.path}: {self.format}, {self.clips} clips, {self.frames} frames",
             f"layout     {self.layout}: {self.joints} joints, {self.channels} channels, {units}",
@@ -80,9 +81,11 @@ class Info:
             *_ids("setup", self.setups),
             f"splits     {self.protocol}: " + "; ".join(describe(self.protocol, by) for by in _axes(self.protocol)),
             f"memory     {_size(self.bytes)}",
-            f"classes    {len(self.classes)}" + (f", {self.unlabelled} clips without a label" * bool(self.unlabelled)),
-            *_some([f"  {i:4d}  {n:5d}  {name}" for i, (name, n) in enumerate(self.classes.items(), 1)], most),
-            f"duplicates {len(self.duplicates) or 'none'}" + " groups of equal clips" * bool(self.duplicates),
+            f"classes    {len(self.classes)}"
+            + f", of which {len(used)} have clips" * (len(used) < len(self.classes))
+            + f"; clips without a label: {self.unlabelled}" * bool(self.unlabelled),
+            *_some([f"  {i:4d}  {n:5d}  {name}" for i, name, n in used], most),
+            "duplicates " + (f"groups of equal clips: {len(self.duplicates)}" if self.duplicates else "none"),
             *_some([f"  {' = '.join(names)}" for names in self.duplicates], most),
             f"faults     {self._faults()}",
             *_some([f"  {fault.file}: {fault.reason}" for fault in self.faults], most),
@@ -94,7 +97,7 @@ class Info:
             return "none"
         lost = sum(fault.dropped == "clip" for fault in self.faults)
         frames = sum(fault.frames for fault in self.faults)
-        return f"{len(self.faults)}: {lost} clips dropped, {frames} frames without a body"
+        return f"{len(self.faults)}; clips dropped: {lost}; frames without a body: {frames}"
 
 
 def inspect(

@@ -97,11 +97,13 @@ def train(
     if force:
         (run / STATE).unlink(missing_ok=True)
     with run.stage("train", config=job, inputs=inputs, device=device) as record:
+        record["seed"] = job.training.seed
         bodies = max(1, min(job.preprocessing.bodies, clips.max_bodies))
         prepared = Prepared.make(run / CACHE, clips, job.preprocessing, bodies, key)
         splits = np.where(prepared.usable, splits, "dropped")
         model, log = _fit(run, prepared, clips, splits, job, key, device, progress)
         logits = predict(model, prepared.x, device=device, batch=2 * job.training.batch)
+        _check_logits(logits, clips)
         metrics = split_scores(logits, clips.labels, splits)
         about = {"key": key, "source": clips.source, "metrics": metrics, "data": inputs["clips"]}
         record["weights"] = save(
@@ -253,6 +255,17 @@ def _check_labels(clips: ClipSet) -> None:
                 expected=f"0 to {len(clips.classes) - 1}, the classes of the set",
                 fix="correct the label or name all classes",
             )
+
+
+def _check_logits(logits: np.ndarray, clips: ClipSet) -> None:
+    """Refuse a network whose weights are finite and still too large to compute with."""
+    wrong = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+    if len(wrong):
+        raise WorkError(
+            "the trained network's answers are not finite numbers",
+            got=f"{len(wrong)} of {len(logits)} clips, the first is '{clips.rows[int(wrong[0])].name}'",
+            fix="lower --training.lr and start over with --force",
+        )
 
 
 def _finite(model: torch.nn.Module) -> bool:

@@ -18,8 +18,8 @@ JOINTS = ((6, 7), (10, 11), (2, 3))  # of ntu25, which move in each class
 def acted(number: int, classes: int = 2, layout: str = "ntu25") -> Clip:
     """Clip `number`: class `number % classes`, subject 1 to 4, 9 to 18 frames."""
     label, frames = number % classes, 9 + number % 10
-    still = clip(frames, layout=layout, seed=number, name=f"clip {number:02}")
-    xyz = still.xyz.copy()
+    still = clip(frames, layout=layout, name=f"clip {number:02}")
+    xyz = still.xyz + np.random.default_rng(number).normal(0, 0.02, still.xyz.shape).astype(np.float32)
     rise = np.sin(np.linspace(0, np.pi, frames), dtype=np.float32)
     for joint in JOINTS[label]:
         xyz[1, :, joint, 0] += rise * (-0.8 if label == 2 else 0.8)
