@@ -22,7 +22,7 @@ def own_clips(target: Run, told: Mapping[str, Any], make: Callable[[], ClipSet],
     RunError : the run was made from other clips and `force` is False; these stay as they are.
     """
     manifest = target.manifest()
-    known = {name: manifest[name] for name in ("data", "source") if name in manifest}
+    known: dict[str, Any] = {name: manifest[name] for name in ("data", "source") if name in manifest}
     if manifest["stages"] and known != told and not force:
         raise RunError(
             "the run was made from other clips",

@@ -67,7 +67,7 @@ def run(args: Args) -> Result:
     result = analyse(AnalyseArgs(run=args.out, device=args.device, force=args.force))
     text = f"{result.text}; top-1 {metrics['test']['top1']:.3f} on {metrics['test']['n']} clips of unseen subjects"
     if args.serve and not args.json:
-        print(text)
+        print(text, flush=True)
         status = until_closed(serve(args.out, args.port))
         return Result(f"{args.out}: the app was closed", result.data, 1 if status > 0 else 0)
     return replace(result, text=text, data={**result.data, "metrics": metrics})

@@ -73,16 +73,20 @@ def graph(
                     distances=neighbours.distances,
                     nnk_weights=nnk.weights,
                 )
-                same = {"seed": config.seed, "resamples": config.resamples}
-                before = None if previous is None else plain(overlap(neighbours, previous, **same))
+                overlaps = [
+                    None
+                    if other is None
+                    else plain(overlap(neighbours, other, seed=config.seed, resamples=config.resamples))
+                    for other in (first, previous)
+                ]
                 table.append(
                     {
                         "layer": name,
                         "channels": layer["channels"],
                         "stride": layer["stride"],
                         **plain(numbers),
-                        "overlap_input": plain(overlap(neighbours, first, **same)),
-                        "overlap_previous": before,
+                        "overlap_input": overlaps[0],
+                        "overlap_previous": overlaps[1],
                         "seconds": time.perf_counter() - began,
                     }
                 )

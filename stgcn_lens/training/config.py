@@ -43,11 +43,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.schedule not in ("cosine", "step"):
             raise LensError("unknown schedule", got=repr(self.schedule), expected="cosine or step")
-        if self.epochs < 1 or self.batch < 1 or not 0 < self.lr < float("inf") or self.warmup < 0:
+        if self.epochs < 1 or self.batch < 1 or not 0 < self.lr < 1e38 or self.warmup < 0:
             raise LensError(
                 "impossible training",
                 got=f"epochs {self.epochs}, batch {self.batch}, lr {self.lr}, warmup {self.warmup}",
-                expected="epochs >= 1, batch >= 1, lr > 0, warmup >= 0",
+                expected="epochs >= 1, batch >= 1, 0 < lr < 1e38, warmup >= 0",
             )
         if not 0 < self.momentum < 1 or not 0 <= self.weight_decay < float("inf"):
             raise LensError(

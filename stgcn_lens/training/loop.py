@@ -18,7 +18,7 @@ from stgcn_lens.data.transforms import Preprocessing
 from stgcn_lens.errors import CheckpointError, DataError, LensError, RunError, WorkError
 from stgcn_lens.models import MODELS, STGCNConfig
 from stgcn_lens.models.checkpoints import save
-from stgcn_lens.runs import Run, atomic, fingerprint, stage_key
+from stgcn_lens.runs import Run, atomic, fingerprint, read_rows, stage_key
 from stgcn_lens.training.augment import augment
 from stgcn_lens.training.config import TrainConfig
 from stgcn_lens.training.metrics import split_scores
@@ -142,7 +142,7 @@ def predict(
     model.eval()
     with torch.inference_mode():
         for begin in range(0, len(x), batch):
-            parts.append(model(_tensor(x[begin : begin + batch], device)).float().cpu().numpy())
+            parts.append(model(_tensor(read_rows(x, begin, min(begin + batch, len(x))), device)).float().cpu().numpy())
             if progress is not None:
                 progress(min(begin + batch, len(x)), len(x))
     model.train(was)

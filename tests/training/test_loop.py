@@ -173,6 +173,22 @@ def test_seed_and_every_switch_change_the_weights(short, change):
     assert short(**change) != short()
 
 
+def test_every_epoch_sees_each_training_clip_once_in_an_order_of_its_own(run, monkeypatch):
+    clips, seen = clip_set(16), []
+
+    def spy(x, *_: object):
+        seen.extend(x.sum(dim=(1, 2, 3, 4)).tolist())
+        return x
+
+    monkeypatch.setattr("stgcn_lens.training.loop.augment", spy)
+    train(run, clips, splits(clips), job(epochs=3))
+    preprocessing = load(run.path).preprocessing
+    pool = next(batches(clips, np.flatnonzero(splits(clips) == "train"), preprocessing, 1, 16)).x.sum(axis=(1, 2, 3, 4))
+    epochs = np.array(seen).reshape(3, len(pool))
+    np.testing.assert_allclose(np.sort(epochs), np.broadcast_to(np.sort(pool), epochs.shape), rtol=1e-4, atol=1e-3)
+    assert len({tuple(order) for order in epochs.tolist()}) == 3
+
+
 def test_test_clips_do_not_touch_the_weights(short, tmp_path):
     clips, run = clip_set(16), Run.create(tmp_path / "other")
     other = [c.replace(xyz=c.xyz[:, ::-1] + 1) if c.subject == 4 else c for c in clips]

@@ -82,6 +82,7 @@ def test_decay_draws_weights_to_zero_and_importance_stays_at_one():
         {"lr": 0.0},
         {"lr": float("nan")},
         {"lr": float("inf")},
+        {"lr": 1e300},
         {"warmup": -1},
         {"momentum": 0.0},
         {"momentum": 1.0},

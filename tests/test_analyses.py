@@ -1,0 +1,108 @@
+"""Recipes: short, with their command on top, and in working order."""
+
+import ast
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stgcn_lens.data.synthetic import SyntheticConfig
+from stgcn_lens.data.transforms import Preprocessing
+from stgcn_lens.embeddings import EmbedConfig
+from stgcn_lens.graphs import GraphConfig
+from stgcn_lens.models import STGCNConfig
+from stgcn_lens.studies.layers import GeometryConfig
+from stgcn_lens.training import TrainConfig, TrainJob
+from tests.data import folders, people
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPES = sorted((ROOT / "analyses").glob("*.py"))
+JOB = TrainJob(
+    model=STGCNConfig(configuration="compact", width=4),
+    preprocessing=Preprocessing(frames=16),
+    training=TrainConfig(epochs=1, batch=8),
+)
+GEOMETRY = GeometryConfig(graph=GraphConfig(k=4), resamples=10, permutations=5)
+
+
+def load(recipe: Path):
+    spec = importlib.util.spec_from_file_location(recipe.stem, recipe)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_there_are_recipes() -> None:
+    assert {"synthetic_layers", "utd_mhad_layers", "msr_action3d_layers"} <= {recipe.stem for recipe in RECIPES}
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.stem)
+def test_a_recipe_is_short_and_begins_with_its_command(recipe) -> None:
+    text = recipe.read_text()
+    assert len(text.splitlines()) <= 60
+    doc = ast.get_docstring(ast.parse(text))
+    assert doc is not None
+    assert f"\n    python analyses/{recipe.name} DATA OUT\n" in doc
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.stem)
+def test_a_recipe_has_help_that_shows_the_command(recipe) -> None:
+    shown = subprocess.run([sys.executable, recipe, "--help"], capture_output=True, text=True, check=True).stdout
+    assert f"python analyses/{recipe.name} DATA OUT" in shown
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.stem)
+def test_a_recipe_tells_a_missing_folder_in_one_line(recipe, tmp_path, monkeypatch) -> None:
+    if recipe.stem == "synthetic_layers":
+        (tmp_path / "nowhere").mkdir()
+    monkeypatch.setattr(sys, "argv", [recipe.name, str(tmp_path / "nowhere"), str(tmp_path / "run")])
+    with pytest.raises(SystemExit) as stop:
+        load(recipe).main()
+    assert str(stop.value).startswith(f"{tmp_path}/nowhere: no ")
+    assert not (tmp_path / "run").exists()
+
+
+def small_set(name: str, folder: Path) -> None:
+    """A few clips of four subjects in the format of a recipe."""
+    folder.mkdir()
+    for i, (a, s, t) in enumerate((a, s, t) for a in (1, 2, 3) for s in (1, 2, 3, 4) for t in (1, 2)):
+        clip = people.clip(14, layout="kinect20", seed=i)
+        if name == "utd_mhad_layers":
+            folders.write_utd(clip, folder, f"a{a}_s{s}_t{t}_skeleton")
+        else:
+            folders.write_msr(clip, folder, f"a{a:02}_s{s:02}_e{t:02}_skeleton3D")
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        pytest.param(recipe, id=recipe.stem, marks=[] if recipe.stem == "synthetic_layers" else pytest.mark.long)
+        for recipe in RECIPES
+    ],
+)
+def test_a_recipe_goes_through_and_goes_on_where_it_was(recipe, tmp_path, monkeypatch, capsys) -> None:
+    module = load(recipe)
+    data, run = tmp_path / "data", tmp_path / "run"
+    if recipe.stem == "synthetic_layers":
+        few = SyntheticConfig(subjects=(1, 2, 21, 22, 23), views=(2,), actions=("clap", "jump"))
+        monkeypatch.setattr(module, "PEOPLE", few)
+    else:
+        small_set(recipe.stem, data)
+    monkeypatch.setattr(module, "JOB", JOB)
+    monkeypatch.setattr(module, "GEOMETRY", GEOMETRY)
+    monkeypatch.setattr(module, "EMBED", EmbedConfig(window=4))
+    monkeypatch.setattr(sys, "argv", [recipe.name, str(data), str(run)])
+    module.main()
+    assert (run / "report.html").is_file()
+    stages = json.loads((run / "manifest.json").read_text())["stages"]
+    assert stages["embed"]["config"]["window"] == 4
+    assert stages["graph"]["config"]["graph"]["k"] == 4
+    assert (run / "saliency/localisation.json").is_file() == (recipe.stem == "synthetic_layers")
+    capsys.readouterr()
+    module.main()
+    assert capsys.readouterr().out.count("(unchanged, skipped)") == 4
