@@ -31,7 +31,7 @@ CHECKPOINT = Path(__file__).resolve().parents[2] / "checkpoints" / "demo"
 SHOWN = SyntheticConfig(subjects=tuple(range(21, 41)), views=(2,))
 JOB = TrainJob(
     model=STGCNConfig(width=16, dropout=0.1),
-    preprocessing=Preprocessing(frames=64),
+    preprocessing=Preprocessing(frames=64, scale=False),
     training=TrainConfig(epochs=20, batch=32),
 )
 

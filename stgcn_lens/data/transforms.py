@@ -35,8 +35,8 @@ class Preprocessing:
     """Origin at the centre joint of the first frame (keeps locomotion), of every frame, or as recorded."""
     rotate: bool = True
     """Turn the main body's spine up and its shoulders along x, by its first frame; 3-D only (2s-AGCN)."""
-    scale: bool = False
-    """Divide by the main body's spine length (ours: off, body size stays visible)."""
+    scale: bool = True
+    """Divide by the main body's spine length: people differ in size (ours)."""
     frames: int = 64
     """T, the number of frames that the model gets (ours; ST-GCN: 300)."""
     fit: Fit = "resample"

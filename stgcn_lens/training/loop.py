@@ -37,7 +37,7 @@ class TrainJob:
     """subject, view or setup: what the test clips do not share with the training clips."""
     architecture: str = "stgcn"
     """A row of MODELS."""
-    model: STGCNConfig = field(default_factory=lambda: STGCNConfig(width=16, dropout=0.0))
+    model: STGCNConfig = field(default_factory=lambda: STGCNConfig(width=16, dropout=0.1))
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     training: TrainConfig = field(default_factory=TrainConfig)
 
