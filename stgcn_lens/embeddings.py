@@ -16,12 +16,13 @@ import numpy as np
 import torch
 
 from stgcn_lens.activations import evaluating, record
+from stgcn_lens.arrays import NpyWriter
 from stgcn_lens.data.batches import Batch, batches
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.rows import present_rows, rows
 from stgcn_lens.errors import DataError, LensError, RunError
 from stgcn_lens.models.checkpoints import Loaded, load
-from stgcn_lens.runs import NpyWriter, Run, atomic_folder, stage_key
+from stgcn_lens.runs import Run, atomic_folder, stage_key
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stgcn_lens.arrays import NpyWriter, read_rows
 from stgcn_lens.errors import LensError, RunError, WorkError
-from stgcn_lens.runs import MANIFEST, NpyWriter, Run, atomic, atomic_folder, plain, read_rows, stage_key
+from stgcn_lens.runs import MANIFEST, Run, atomic, atomic_folder, plain, stage_key
 from tests.disk import no_file_above
 
 

@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from stgcn_lens.arrays import NpyWriter, read_rows
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.errors import DataError
-from stgcn_lens.runs import NpyWriter, atomic, atomic_folder, fingerprint, read_rows
+from stgcn_lens.runs import atomic, atomic_folder, fingerprint
 from stgcn_lens.skeleton import Layout, get_layout
 
 FORMAT = 1
@@ -227,7 +228,7 @@ class ClipSet:
                 faults=tuple(Fault(**fault) for fault in about["faults"]),
                 folder=folder,
             )
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, DataError):
                 raise
             raise DataError(

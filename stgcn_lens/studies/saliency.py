@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from stgcn_lens.arrays import NpyWriter, read_rows
 from stgcn_lens.data.batches import batches
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet
@@ -22,7 +23,7 @@ from stgcn_lens.explain.evaluate import LocalisationConfig, class_by_joint, loca
 from stgcn_lens.explain.gradcam import grad_cam
 from stgcn_lens.explain.upsample import to_clip, to_frames
 from stgcn_lens.models.checkpoints import Loaded
-from stgcn_lens.runs import NpyWriter, Run, atomic_folder, plain, read_rows, stage_key
+from stgcn_lens.runs import Run, atomic_folder, plain, stage_key
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from stgcn_lens.arrays import read_rows
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.transforms import Preprocessing
 from stgcn_lens.errors import CheckpointError, DataError, LensError, RunError, WorkError
 from stgcn_lens.models import MODELS, STGCNConfig
 from stgcn_lens.models.checkpoints import save
-from stgcn_lens.runs import Run, atomic, fingerprint, read_rows, stage_key
+from stgcn_lens.runs import Run, atomic, fingerprint, stage_key
 from stgcn_lens.training.augment import augment
 from stgcn_lens.training.config import TrainConfig
 from stgcn_lens.training.metrics import split_scores
