@@ -22,9 +22,10 @@ def shared() -> Path:
     return SHARED
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def _one_thread() -> None:
-    # Small tensors on shared cores: more threads only wait for each other, and sums keep one order.
+    # Small tensors on shared cores: more threads only wait for each other, and sums keep one order. For every test
+    # anew: numba shares OpenMP with torch, and its parallel loops leave their own number of threads behind.
     import torch
 
     torch.set_num_threads(1)

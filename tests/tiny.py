@@ -27,7 +27,13 @@ def clips(
     made = []
     for i in range(n):
         clip = people.clip(
-            frames[i % len(frames)], 1 + i % 2, layout=layout, seed=i, name=f"clip {i}", label=i % 3, subject=i % 4
+            frames[i % len(frames)],
+            1 + i % 2,
+            layout=layout,
+            seed=i,
+            name=f"clip {i}",
+            label=i * i // 2 % 3,
+            subject=i % 4,
         )
         if clip.bodies == 2 and clip.frames > 8:
             clip = people.without(clip, 1, [0, 1, 2, 7])

@@ -4,11 +4,13 @@ Source: Das, Shekkizhar, Ortega, arXiv 2312.07777.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.distances import Sequences
@@ -48,7 +50,7 @@ def graph(
     clips, about = open_clips(run), run.read_json("embeddings/layers.json")
     labels = _labels(run, clips, config.graph.k)
     table: list[dict[str, Any]] = []
-    with run.stage("graph", config=config, inputs=inputs):
+    with run.stage("graph", config=config, inputs=inputs), _same_torch_threads():
         with atomic_folder(run / "graphs") as folder:
             first = previous = None
             for layer in about:
@@ -109,3 +111,16 @@ def _labels(run: Run, clips: ClipSet, k: int) -> np.ndarray:
             fix=f"choose a k of at most {len(chosen) - 1}, or add clips (embed them all: --split all)",
         )
     return clips.labels[chosen]
+
+
+@contextmanager
+def _same_torch_threads() -> Iterator[None]:
+    """Torch computes with as many threads after the block as before: numba's loops change that where they share OpenMP.
+
+    Measured: two threads instead of one on busy cores made a later training twenty times slower.
+    """
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -56,7 +56,7 @@ def test_a_second_demo_does_nothing_again(made, monkeypatch, capsys) -> None:
 
 def test_the_demo_does_not_replace_a_run_of_ones_own(trained, tmp_path, capsys) -> None:
     shutil.copytree(trained, tmp_path / "run")
-    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.*") if path.is_file()}
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("[!.]*") if path.is_file()}
     assert main(["demo", "--out", str(tmp_path / "run"), "--no-serve"]) == 2
     assert "the run was made from other clips" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in before} == before

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -188,6 +190,20 @@ def test_graphs_are_made_again_when(embedded, change) -> None:
     assert (embedded / "graphs").stat().st_ino != before
     record = embedded.manifest()["stages"]["graph"]
     assert record["key"] == stage_key(config, {"embed": embedded.key("embed")})
+
+
+def test_torch_keeps_its_number_of_threads(embedded) -> None:
+    # In a process of its own: numba meddles with OpenMP's threads once, when its first parallel loop starts.
+    code = """
+import sys, torch
+from stgcn_lens.runs import Run
+from stgcn_lens.studies.layers import GeometryConfig, GraphConfig, graph
+torch.set_num_threads(1)
+graph(Run.open(sys.argv[1]), GeometryConfig(graph=GraphConfig(k=3), resamples=10, permutations=5))
+print(torch.get_num_threads())
+"""
+    command = [sys.executable, "-c", code, str(embedded.path)]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "1\n"
 
 
 def test_the_summary_returned_is_the_one_on_disk(made) -> None:
