@@ -11,21 +11,14 @@ import sys
 from pathlib import Path
 
 from stgcn_lens.commands import analyse, train
-from stgcn_lens.data.transforms import Preprocessing
 from stgcn_lens.embeddings import EmbedConfig
 from stgcn_lens.errors import LensError
 from stgcn_lens.graphs import GraphConfig
-from stgcn_lens.models import STGCNConfig
 from stgcn_lens.studies.layers import GeometryConfig
 from stgcn_lens.studies.saliency import ExplainConfig
 from stgcn_lens.training import TrainConfig, TrainJob
 
-JOB = TrainJob(
-    split="subject",
-    model=STGCNConfig(configuration="release", width=16, dropout=0.0),
-    preprocessing=Preprocessing(bodies=1, frames=64, centre="first", rotate=True),
-    training=TrainConfig(epochs=60, batch=16, lr=0.1, seed=0),
-)
+JOB = TrainJob(split="subject", training=TrainConfig(seed=0))
 EMBED = EmbedConfig(window=8)
 GEOMETRY = GeometryConfig(graph=GraphConfig(k=15), seed=0)  # a class has about 14 test clips
 EXPLAIN = ExplainConfig()

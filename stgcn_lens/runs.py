@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import sys
 import time
@@ -285,7 +286,7 @@ class Run:
             "versions": versions(),
             "inputs": dict(inputs),
             "device": device,
-            "command": " ".join(["stgcn-lens", *sys.argv[1:]]),
+            "command": _command(),
             "started": _now(),
             "status": "running",
         }
@@ -323,6 +324,13 @@ def stage_key(config: Any, inputs: Mapping[str, str]) -> str:
 def _foreign(name: str) -> bool:
     """Whether a file in a folder without a manifest speaks against making a run there."""
     return name != ".lock" and _TEMPORARY.fullmatch(name) is None
+
+
+def _command() -> str:
+    """The command line of this process, to be typed again: the installed command, or a script by its path."""
+    program = Path(sys.argv[0])
+    ours = program.name in ("stgcn-lens", "__main__.py")
+    return shlex.join([*(["stgcn-lens"] if ours else ["python", str(program)]), *sys.argv[1:]])
 
 
 def _now() -> str:

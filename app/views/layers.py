@@ -16,7 +16,8 @@ KEYS = ("value", "ci_low", "ci_high", "chance")
 HELP = (
     "Share of a clip's neighbours, by weight, that belong to another class: 0 is perfectly smooth. kNN: equal weights. "
     "NNK: weights of the non-negative kernel regression (Shekkizhar and Ortega 2020). Laplacian: tr(Y'LY) / sum of "
-    "weights on the undirected NNK graph. Das, Shekkizhar and Ortega, arXiv 2312.07777."
+    "weights on the undirected NNK graph. Das, Shekkizhar and Ortega, arXiv 2312.07777. "
+    "By default windows of 8 frames, k = 15, and the warped cost divided by the number of windows: our choices."
 )
 
 

@@ -1,4 +1,4 @@
-"""Serves the workbench on this machine alone; without a run it opens on the demo model."""
+"""Serves the workbench on this machine alone; without a run it opens on the newest in ./runs, or on the demo model."""
 
 import subprocess
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ from stgcn_lens.commands.progress import bar
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.readers import read, recognise
 from stgcn_lens.data.splits import split
-from stgcn_lens.runs import Run
+from stgcn_lens.runs import Run, fingerprint
 from stgcn_lens.training import Step, TrainJob, choose, train
 
 EXAMPLE = "stgcn-lens train --data recordings/ --split subject --out runs/mine"
@@ -32,8 +32,6 @@ class Args(Common):
     """A folder or file of clips in any known format, or a native clip set."""
     out: Path
     """The run folder, new or interrupted."""
-    train_ids: tuple[int, ...] | None = None
-    """Subjects (views, setups) that train; by default the data set's own protocol."""
     format: str = "auto"
     """A row of READERS; auto looks at the content."""
     layout: str | None = None
@@ -51,20 +49,24 @@ def run(args: Args) -> Result:
     target = Run.create(args.out)
     with target.lock():
         clips = read_clips(target, args.data, args.format, args.layout, args.force)
-        sides = split(clips, args.job.split, args.train_ids)  # type: ignore[arg-type]
-        device = choose(args.device)
+        sides = split(clips, args.job.split, args.job.train_ids)
+        device, before = choose(args.device), target.manifest()["stages"].get("train")
         with steps() as progress:
             metrics = train(target, clips, sides, args.job, device=device, force=args.force, progress=progress)
         record = target.manifest()["stages"]["train"]
-    scores = metrics.get("test", metrics.get("train", {}))
+    side = "test" if "test" in metrics else "train"
+    scores, skipped = metrics[side], record == before
     dropped = len(clips.faults) + len(record["dropped"])
     text = (
-        f"{args.out}: {len(clips)} clips, {len(clips.classes)} classes; test top-1 {scores['top1']:.3f} "
+        f"{args.out}: {len(clips)} clips, {len(clips.classes)} classes; {side} top-1 {scores['top1']:.3f} "
         f"(mean class {scores['mean_class_accuracy']:.3f}, n = {scores['n']}) after {record['seconds']:.0f} s"
+        + " (unchanged, skipped)"
+        * skipped
     )
     if dropped:
         text += f"; {dropped} faults in the data, listed by: stgcn-lens data info {args.data}"
     data = {"run": str(args.out), "metrics": metrics, "seconds": record["seconds"], "device": record["device"]}
+    data["skipped"] = skipped
     faults = [vars(fault) for fault in clips.faults]
     return Result(text, {**data, "faults": faults, "dropped": record["dropped"]})
 
@@ -78,8 +80,15 @@ def read_clips(target: Run, data: Path, format: str, layout: str | None, force: 
         with bar("reading", "file") as progress:
             return read(data, format=format, layout=layout, into=target / "data", progress=progress)
 
-    source = {"path": str(data.resolve()), "format": format, "layout": layout}
+    source = {"path": str(data.resolve()), "format": format, "layout": layout, "listing": _listing(data)}
     return own_clips(target, {"source": source}, pack, force)
+
+
+def _listing(data: Path) -> str:
+    """Fingerprint of the files at a path, their sizes and times: recordings that changed are not taken for the old."""
+    files = sorted(path for path in data.rglob("*") if path.is_file()) if data.is_dir() else [data]
+    facts = [(str(path.relative_to(data)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return str(fingerprint(repr(facts)).hexdigest())
 
 
 class steps:

@@ -33,8 +33,8 @@ class STGCNConfig:
     """Channels of the first block; 64 in the paper and in the released code."""
     partition: str = "spatial"
     """Partition strategy: uniform, distance, distance-tied, spatial, spatial-release."""
-    normalisation: str = "symmetric"
-    """symmetric (paper, alpha = 0.001) or column (released code)."""
+    normalisation: str = "column"
+    """column (released code) or symmetric (paper, alpha = 0.001; docs/results.md says what it does to leaf joints)."""
     kernel: int = 9
     """Frames that one temporal convolution sees (paper)."""
     importance: bool = True

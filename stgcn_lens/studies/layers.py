@@ -108,7 +108,7 @@ def _labels(run: Run, clips: ClipSet, k: int) -> np.ndarray:
             file=run.path,
             got=f"{len(chosen)} clips under analysis",
             expected=f"at least {k + 1}",
-            fix=f"choose a k of at most {len(chosen) - 1}, or add clips (embed them all: --split all)",
+            fix=f"choose a k of at most {len(chosen) - 1}, or add clips, or embed those of all splits",
         )
     return clips.labels[chosen]
 

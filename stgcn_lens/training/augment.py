@@ -10,7 +10,7 @@ from stgcn_lens.training.config import TrainConfig
 TURN = 0.3  # radians about the up axis and 0.3 of it about the others (ours)
 SCALE = 0.1  # relative (ours)
 CROP = 0.75  # least share of the clip that is kept, stretched back to T (ours)
-JITTER = 0.005  # metres (ours); about a Kinect's joint noise
+JITTER = 0.005  # in the clip's own unit, a spine length or a metre (ours); below a Kinect's joint noise
 # [S] section 3.6 and its released code: candidates at the anchors between which the motion is interpolated.
 MOVING_ANGLE, MOVING_SCALE, MOVING_SHIFT = math.radians(10), 0.1, 0.2
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -34,8 +34,10 @@ STATE, CACHE = "train_state.pt", "cache"  # of a training that is not finished
 class TrainJob:
     """All that decides the weights, together with the clips."""
 
-    split: str = "subject"
-    """subject, view or setup: what the test clips do not share with the training clips."""
+    split: Literal["subject", "view", "setup"] = "subject"
+    """What the test clips do not share with the training clips."""
+    train_ids: tuple[int, ...] | None = None
+    """Subjects (views, setups) that train; by default the data set's own protocol."""
     architecture: str = "stgcn"
     """A row of MODELS."""
     model: STGCNConfig = field(default_factory=lambda: STGCNConfig(width=16, dropout=0.1))
@@ -43,6 +45,8 @@ class TrainJob:
     training: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
+        if self.split not in (by := ("subject", "view", "setup")):
+            raise LensError("unknown split", got=repr(self.split), expected=f"one of {', '.join(by)}")
         if self.architecture not in MODELS:
             raise LensError("unknown architecture", got=repr(self.architecture), expected=f"one of {', '.join(MODELS)}")
 
@@ -265,7 +269,7 @@ def _check_logits(logits: np.ndarray, clips: ClipSet) -> None:
         raise WorkError(
             "the trained network's answers are not finite numbers",
             got=f"{len(wrong)} of {len(logits)} clips, the first is '{clips.rows[int(wrong[0])].name}'",
-            fix="lower --training.lr and start over with --force",
+            fix="lower --lr and start over with --force",
         )
 
 
@@ -281,7 +285,7 @@ def _diverged(where: str, loss: float, x: np.ndarray, names: list[str]) -> WorkE
         f"the training diverged at {where}",
         got=f"loss {loss:.3g}; the largest of {len(x)} clips is '{names[worst]}' with a value of {largest[worst]:.3g}",
         expected="finite loss, weights and running statistics",
-        fix="lower --training.lr or look at that clip: stgcn-lens data info",
+        fix="lower --lr or look at that clip: stgcn-lens data info",
     )
 
 

@@ -1,0 +1,1 @@
+"""Studies: a frozen configuration in, files of the run folder out."""
