@@ -227,7 +227,7 @@ def test_everything_switched_off_hands_the_clip_through():
 
 def test_more_bodies_than_slots_are_cut_and_missing_ones_are_absent():
     clip = people.clip(bodies=2)
-    prep = Preprocessing(frames=12, centre="none", rotate=False)
+    prep = Preprocessing(frames=12, centre="none", rotate=False, scale=False)
     np.testing.assert_array_equal(prepare(clip, prep, 1).x, clip.xyz[..., :1])
     three = prepare(clip, prep, 3)
     assert three.present.all(axis=0).tolist() == [True, True, False]

@@ -41,7 +41,7 @@ def job(**training: object) -> TrainJob:
     given = {"epochs": 3, "batch": 8, "lr": 0.1, "warmup": 1, "schedule": "cosine", "augment": True, "seed": 0}
     return TrainJob(
         model=STGCNConfig(configuration="compact", width=6, kernel=3, dropout=0.1),
-        preprocessing=Preprocessing(frames=12),
+        preprocessing=Preprocessing(frames=12, scale=False),
         training=TrainConfig(**{**given, **training}),
     )
 

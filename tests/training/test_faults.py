@@ -152,7 +152,7 @@ def test_weights_that_leave_the_finite_numbers_stop_the_training_and_keep_the_la
     assert f"epoch {epoch}, step 1," in message or f"epoch {epoch}, step 2," in message
     assert "learning rate 1e+38" in message
     assert any(f"'{row.name}'" in message for row in clips.rows)
-    assert "--training.lr" in caught.value.fix
+    assert "--lr" in caught.value.fix
     assert run.manifest()["stages"]["train"]["status"] == "failed"
     assert not (run / "model.safetensors").exists()
     assert (run / STATE).exists() == (epoch > 1)
