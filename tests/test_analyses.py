@@ -105,4 +105,4 @@ def test_a_recipe_goes_through_and_goes_on_where_it_was(recipe, tmp_path, monkey
     assert (run / "saliency/localisation.json").is_file() == (recipe.stem == "synthetic_layers")
     capsys.readouterr()
     module.main()
-    assert capsys.readouterr().out.count("(unchanged, skipped)") == 4
+    assert capsys.readouterr().out.count("(unchanged, skipped)") == 5

@@ -47,7 +47,12 @@ def clips(
 
 def model(layout: str = "ntu25", *, classes: int = len(CLASSES), width: int = 3, seed: int = 0) -> STGCN:
     """A network of six blocks, strides up to 4, in which every weight, mask and running statistic is at random."""
-    net = STGCN(STGCNConfig(configuration="compact", width=width, dropout=0.0), get_layout(layout), 3, classes)
+    net = STGCN(
+        STGCNConfig(configuration="compact", width=width, normalisation="symmetric", dropout=0.0),
+        get_layout(layout),
+        3,
+        classes,
+    )
     generator = torch.Generator().manual_seed(seed)
     for name, tensor in net.state_dict().items():
         if tensor.is_floating_point():

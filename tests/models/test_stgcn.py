@@ -77,7 +77,9 @@ def test_a_whole_network_equals_the_transcription(configuration, strategy, impor
     with torch.no_grad():
         actual = model(x)
     for clip, logits in zip(x, actual, strict=True):
-        expected = reference.network(clip.numpy(), weights, model.layout, strategy, "symmetric", described(model))
+        expected = reference.network(
+            clip.numpy(), weights, model.layout, strategy, model.config.normalisation, described(model)
+        )
         torch.testing.assert_close(logits, torch.from_numpy(expected), rtol=1e-10, atol=1e-10)
 
 
