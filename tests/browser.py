@@ -27,6 +27,15 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+def until(page: Any, condition: str, arg: Any = None) -> None:
+    """Wait up to five seconds for a condition; asked from outside, as the page's own policy forbids it to evaluate."""
+    for _ in range(100):
+        if page.evaluate(condition, arg):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"never came true: {condition}")
+
+
 def colours(page: Any, selector: str = "canvas.sl-view") -> dict[str, int]:
     """How often each colour occurs in a canvas; a blank canvas has one."""
     return page.locator(selector).first.evaluate(

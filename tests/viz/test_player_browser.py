@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stgcn_lens.viz import player
-from tests.browser import colours
+from tests.browser import colours, until
 from tests.viz.bodies import NTU, saliency_of, standing
 from tests.viz.test_player import EVIL
 
@@ -55,7 +55,7 @@ def test_it_plays_by_itself_and_draws_a_body(open_page):
     page = open_page(player.html(panel(), title="alone"))
     assert len(colours(page)) > 50
     before = page.locator(".sl-count").inner_text()
-    page.wait_for_function("text => document.querySelector('.sl-count').textContent !== text", arg=before)
+    until(page, "text => document.querySelector('.sl-count').textContent !== text", before)
     assert state(page)["playing"]
 
 
@@ -214,7 +214,7 @@ def test_a_dark_page_has_dark_ground_and_light_lines(open_page):
     assert style == ["rgb(15, 18, 22)", "rgb(236, 239, 243)"]
     assert "236,239,243,255" in colours(page)
     page.emulate_media(color_scheme="light")
-    page.wait_for_function("getComputedStyle(document.querySelector('canvas.sl-view')).color === 'rgb(22, 25, 29)'")
+    until(page, "getComputedStyle(document.querySelector('canvas.sl-view')).color === 'rgb(22, 25, 29)'")
     page.wait_for_timeout(100)
     assert "22,25,29,255" in colours(page)
 
