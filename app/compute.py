@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -12,6 +12,7 @@ from app import analysis
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.transforms import clean, fit, prepare
 from stgcn_lens.explain import upsample
+from stgcn_lens.runs import Run
 
 if TYPE_CHECKING:
     from app.sources import ClipRow, Source
@@ -73,7 +74,7 @@ def _explain(folder: str, stamp: str, number: int, target: int | None, _source: 
     sample = fit(clip, loaded.preprocessing, loaded.bodies)
     classes = None if target is None else torch.tensor([target])
     with held.lock:
-        result = grad_cam(loaded.model, torch.from_numpy(sample.x)[None], classes)
+        result = grad_cam(loaded.model, torch.from_numpy(sample.x)[None], classes, pooling=_pooling(_source))
     maps = {}
     for layer, by_clip in result.maps.items():
         on_frames = upsample.to_frames(by_clip[0], loaded.model.strides[layer], sample.frames)
@@ -91,6 +92,14 @@ def _explain(folder: str, stamp: str, number: int, target: int | None, _source: 
         maps=maps,
         no_evidence={layer: bool(none[0]) or not maps[layer].any() for layer, none in result.no_evidence.items()},
     )
+
+
+def _pooling(source: "Source") -> Literal["clip", "body"]:
+    """How the run's stored maps were pooled, so that live ones agree with them."""
+    stored = None if source.path is None else source.path / "saliency" / "saliency.json"
+    if stored is None or not stored.is_file():
+        return "clip"
+    return "body" if Run(stored.parents[1]).read_json("saliency/saliency.json").get("pooling") == "body" else "clip"
 
 
 def predict(folder: str, stamp: str, clip: Clip) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The app in a real browser: it opens on a moving skeleton, a layer changes the picture, a link shows the same."""
 
+import os
 import socket
 import subprocess
 import time
@@ -25,8 +26,10 @@ def address(whole: Path, tmp_path_factory) -> Iterator[str]:
         port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("server") / "log"
     with log.open("wb") as stream:
-        line = command(whole, port, browser=False)
-        server = subprocess.Popen(line, cwd=log.parent, stdout=stream, stderr=subprocess.STDOUT)
+        # As on a machine where it never ran: nothing in the home folder, nobody to answer a question.
+        bare = {**os.environ, "HOME": str(log.parent), "BROWSER": "true"}
+        streams = {"stdin": subprocess.DEVNULL, "stdout": stream, "stderr": subprocess.STDOUT}
+        server = subprocess.Popen(command(whole, port), cwd=log.parent, env=bare, **streams)
     try:
         for _ in range(300):
             try:
