@@ -19,6 +19,7 @@ _SUBMODULES = (
     "embeddings",
     "errors",
     "explain",
+    "files",
     "graphs",
     "models",
     "report",

@@ -21,8 +21,9 @@ from stgcn_lens.data.batches import Batch, batches
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.rows import present_rows, rows
 from stgcn_lens.errors import DataError, LensError, RunError
+from stgcn_lens.files import atomic_folder
 from stgcn_lens.models.checkpoints import Loaded, load
-from stgcn_lens.runs import Run, atomic_folder, stage_key
+from stgcn_lens.runs import Run, stage_key
 
 
 @dataclass(frozen=True)

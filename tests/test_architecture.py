@@ -15,7 +15,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MAY = {
     "errors": set(),
     "arrays": set(),
-    "runs": {"errors"},
+    "files": {"errors"},
+    "runs": {"files"},
     "skeleton": {"errors"},
     "adjacency": {"skeleton"},
     "data": {"arrays", "runs", "skeleton"},
@@ -32,7 +33,19 @@ MAY = {
     "commands": {"studies"},
     "cli": {"commands"},
 }
-NO_TORCH = ("data", "distances", "graphs", "viz", "report", "runs", "arrays", "errors", "skeleton", "adjacency")
+NO_TORCH = {
+    "adjacency",
+    "arrays",
+    "data",
+    "distances",
+    "errors",
+    "files",
+    "graphs",
+    "report",
+    "runs",
+    "skeleton",
+    "viz",
+}
 
 
 def imports(file: Path) -> set[str]:

@@ -13,7 +13,8 @@ import pytest
 
 from stgcn_lens.arrays import NpyWriter, read_rows
 from stgcn_lens.errors import LensError, RunError, WorkError
-from stgcn_lens.runs import MANIFEST, Run, atomic, atomic_folder, plain, stage_key
+from stgcn_lens.files import atomic, atomic_folder
+from stgcn_lens.runs import MANIFEST, Run, plain, stage_key
 from tests.disk import no_file_above
 
 

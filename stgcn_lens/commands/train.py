@@ -17,7 +17,8 @@ from stgcn_lens.commands.progress import bar
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.readers import read, recognise
 from stgcn_lens.data.splits import split
-from stgcn_lens.runs import Run, fingerprint
+from stgcn_lens.files import fingerprint
+from stgcn_lens.runs import Run
 from stgcn_lens.training import Step, TrainJob, choose, train
 
 EXAMPLE = "stgcn-lens train --data recordings/ --split subject --out runs/mine"

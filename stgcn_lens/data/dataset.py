@@ -24,7 +24,7 @@ import numpy as np
 from stgcn_lens.arrays import NpyWriter, read_rows
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.errors import DataError
-from stgcn_lens.runs import atomic, atomic_folder, fingerprint
+from stgcn_lens.files import atomic, atomic_folder, fingerprint
 from stgcn_lens.skeleton import Layout, get_layout
 
 FORMAT = 1

@@ -12,7 +12,7 @@ from stgcn_lens.data.dataset import Fault
 from stgcn_lens.data.readers import Source, nothing_read, recognise
 from stgcn_lens.data.readers.source import Progress
 from stgcn_lens.data.splits import PROTOCOLS, describe
-from stgcn_lens.runs import fingerprint
+from stgcn_lens.files import fingerprint
 
 BINS = 10  # of the histogram of lengths
 

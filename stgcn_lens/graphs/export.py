@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from stgcn_lens.errors import LensError
-from stgcn_lens.runs import atomic
+from stgcn_lens.files import atomic
 
 
 def to_csr(indices: np.ndarray, weights: np.ndarray | None = None) -> sparse.csr_array:

@@ -17,8 +17,9 @@ from safetensors.torch import save as to_bytes
 
 from stgcn_lens.data.transforms import Preprocessing
 from stgcn_lens.errors import CheckpointError, LensError
+from stgcn_lens.files import atomic, file_hash
 from stgcn_lens.models import MODELS, Lens
-from stgcn_lens.runs import atomic, file_hash, plain
+from stgcn_lens.runs import plain
 from stgcn_lens.skeleton import Layout, get_layout
 
 FORMAT = 1

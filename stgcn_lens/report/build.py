@@ -10,9 +10,10 @@ from markupsafe import Markup
 
 from stgcn_lens import __version__
 from stgcn_lens.errors import DataError, LensError
+from stgcn_lens.files import atomic_folder
 from stgcn_lens.report import results, samples, sentences
 from stgcn_lens.report.draw import Progress, draw
-from stgcn_lens.runs import Run, atomic_folder, plain, stage_key
+from stgcn_lens.runs import Run, plain, stage_key
 from stgcn_lens.viz import figures, player, theme
 
 

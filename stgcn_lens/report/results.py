@@ -12,7 +12,8 @@ import numpy as np
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.transforms import Preprocessing
 from stgcn_lens.errors import DataError, RunError
-from stgcn_lens.runs import Run, file_hash, plain
+from stgcn_lens.files import file_hash
+from stgcn_lens.runs import Run, plain
 from stgcn_lens.skeleton import get_layout
 
 MEASURES = {"knn": "kNN", "nnk": "NNK", "laplacian": "Laplacian"}

@@ -16,8 +16,9 @@ from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.distances import Sequences
 from stgcn_lens.embeddings import open_clips
 from stgcn_lens.errors import LensError
+from stgcn_lens.files import atomic_folder
 from stgcn_lens.graphs import GraphConfig, layer_graph, overlap, summary
-from stgcn_lens.runs import Run, atomic_folder, plain, stage_key
+from stgcn_lens.runs import Run, plain, stage_key
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from stgcn_lens.errors import LensError
 from stgcn_lens.explain.evaluate import LocalisationConfig, class_by_joint, localise
 from stgcn_lens.explain.gradcam import grad_cam
 from stgcn_lens.explain.upsample import to_clip, to_frames
+from stgcn_lens.files import atomic_folder
 from stgcn_lens.models.checkpoints import Loaded
-from stgcn_lens.runs import Run, atomic_folder, plain, stage_key
+from stgcn_lens.runs import Run, plain, stage_key
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from stgcn_lens.arrays import read_rows
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.transforms import Preprocessing
 from stgcn_lens.errors import CheckpointError, DataError, LensError, RunError, WorkError
+from stgcn_lens.files import atomic, fingerprint
 from stgcn_lens.models import MODELS, STGCNConfig
 from stgcn_lens.models.checkpoints import save
-from stgcn_lens.runs import Run, atomic, fingerprint, stage_key
+from stgcn_lens.runs import Run, stage_key
 from stgcn_lens.training.augment import augment
 from stgcn_lens.training.config import TrainConfig
 from stgcn_lens.training.metrics import split_scores

@@ -11,7 +11,7 @@ from stgcn_lens.arrays import NpyWriter
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.transforms import Preprocessing, prepare
 from stgcn_lens.errors import DataError
-from stgcn_lens.runs import atomic_folder
+from stgcn_lens.files import atomic_folder
 
 
 @dataclass(frozen=True, eq=False)

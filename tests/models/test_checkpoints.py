@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 import stgcn_lens
 from stgcn_lens.data.transforms import Preprocessing
 from stgcn_lens.errors import CheckpointError
+from stgcn_lens.files import file_hash
 from stgcn_lens.models.checkpoints import fill, load, save
-from stgcn_lens.runs import file_hash
 from tests.models.weights import clips, stgcn
 
 CLASSES = ("wave", "clap", "kick, high", "sit", "bow")

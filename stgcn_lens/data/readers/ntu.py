@@ -14,7 +14,7 @@ from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet, Fault
 from stgcn_lens.data.readers.source import SNIFFED, OnFault, Progress, Reader, class_names, each, listing
 from stgcn_lens.errors import DataError
-from stgcn_lens.runs import atomic_folder
+from stgcn_lens.files import atomic_folder
 
 V, BODY, JOINT = 25, 10, 12  # joints, values in a body's line, values in a joint's line
 FPS = 30.0
