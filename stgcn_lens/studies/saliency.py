@@ -64,7 +64,7 @@ def explain(
     layers = [name for name in loaded.model.layers if name != "input"]
     with run.stage("explain", config=config, inputs=inputs, device=device) as record:
         with atomic_folder(run / "saliency") as folder:
-            silent, targets = _write_maps(folder, loaded, clips, chosen, layers, config, device, progress)
+            silent, targets, seen = _write_maps(folder, loaded, clips, chosen, layers, config, device, progress)
             about = {
                 "method": "gradcam",
                 "target": "predicted",
@@ -78,7 +78,7 @@ def explain(
             }
             (folder / "saliency.json").write_text(json.dumps(plain(about), indent=1))
             if not config.signed:
-                _write_tables(folder, loaded, clips, chosen, layers, targets)
+                _write_tables(folder, loaded, layers, targets, seen)
                 if clips.evidence is not None:
                     scores = _localise(folder, loaded, clips, chosen, layers, config.localisation)
                     (folder / "localisation.json").write_text(json.dumps(scores, indent=1))
@@ -95,12 +95,16 @@ def _write_maps(
     config: ExplainConfig,
     device: str,
     progress: Callable[[int, int], None] | None,
-) -> tuple[dict[str, list[bool]], list[int]]:
-    """Valid rows of all maps, clip after clip; returns which clips are silent per layer, and the classes explained."""
+) -> tuple[dict[str, list[bool]], list[int], list[np.ndarray]]:
+    """Valid rows of all maps, clip after clip.
+
+    Returns which clips are silent per layer, the classes explained, and each clip's presence (real frames, M).
+    """
     model, cells = loaded.model, (loaded.layout.V, loaded.bodies)
     offsets: dict[str, list[int]] = {name: [0] for name in layers}
     silent: dict[str, list[bool]] = {name: [] for name in layers}
     targets: list[int] = []
+    seen: list[np.ndarray] = []
     with ExitStack() as writers:
         files = {
             name: writers.enter_context(closing(NpyWriter(folder / name / "maps.npy", np.float32, cells)))
@@ -110,6 +114,7 @@ def _write_maps(
             x = torch.from_numpy(batch.x).to(device)
             cam = grad_cam(model, x, layers=layers, signed=config.signed, pooling=config.pooling)
             targets += cam.target.tolist()
+            seen += [there[:frames] for there, frames in zip(batch.present, batch.frames, strict=True)]
             for name in layers:
                 stride = model.strides[name]
                 for i, frames in enumerate(int(f) for f in batch.frames):
@@ -123,7 +128,7 @@ def _write_maps(
                 progress(len(targets), len(chosen))
     for name in layers:
         np.save(folder / name / "offsets.npy", np.array(offsets[name], dtype=np.int64))
-    return silent, targets
+    return silent, targets, seen
 
 
 def read_maps(folder: Path, layer: str) -> Iterator[np.ndarray]:
@@ -134,14 +139,11 @@ def read_maps(folder: Path, layer: str) -> Iterator[np.ndarray]:
 
 
 def _write_tables(
-    folder: Path, loaded: Loaded, clips: ClipSet, chosen: np.ndarray, layers: Sequence[str], targets: Sequence[int]
+    folder: Path, loaded: Loaded, layers: Sequence[str], targets: Sequence[int], seen: Sequence[np.ndarray]
 ) -> None:
     """class_by_joint.npy of each layer: maps speak for the predicted class and count under it."""
-    prep, bodies = loaded.preprocessing, loaded.bodies
-    shown = [(b.present[0], int(b.frames[0])) for b in batches(clips, chosen, prep, bodies, 1)]
     for name in layers:
-        stride = loaded.model.strides[name]
-        there = (present_rows(present, stride, frames) for present, frames in shown)
+        there = (present_rows(present, loaded.model.strides[name]) for present in seen)
         table = class_by_joint(read_maps(folder, name), targets, len(loaded.classes), there)
         np.save(folder / name / "class_by_joint.npy", table)
 
