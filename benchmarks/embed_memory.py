@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from stgcn_lens.data.clip import Clip
-from stgcn_lens.data.dataset import pack
+from stgcn_lens.data.native import pack
 
 FRAMES, CLASSES = 60, ("a", "b")
 # What the measured process does, and nothing else: open the run, embed it, tell its peak in kilobytes.

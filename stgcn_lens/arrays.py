@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from stgcn_lens.errors import DataError
+
 
 class NpyWriter:
     """A `.npy` file written row by row, for arrays larger than memory; whole once `close` has written its header."""
@@ -31,6 +33,26 @@ class NpyWriter:
             self._stream.seek(0)
             self._stream.write(b"\x93NUMPY\x01\x00" + (self._HEADER - 10).to_bytes(2, "little"))
             self._stream.write(text.encode().ljust(self._HEADER - 11) + b"\n")
+
+
+def open_npy(path: Path) -> np.ndarray:
+    """A `.npy` file mapped read-only: nothing is loaded; a header that promises more than the file holds is refused.
+
+    Raises
+    ------
+    DataError
+        for a damaged file, or one that holds Python objects.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, EOFError, OverflowError, SyntaxError, TypeError, ValueError) as error:
+        raise DataError(
+            "not an array file that can be used",
+            file=path,
+            got=" ".join(str(error).split())[:200],
+            expected="a .npy file of numbers, as long as its header says",
+            fix="get the file again",
+        ) from error
 
 
 def read_rows(array: np.ndarray, begin: int, end: int) -> np.ndarray:

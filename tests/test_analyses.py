@@ -16,7 +16,9 @@ from stgcn_lens.graphs import GraphConfig
 from stgcn_lens.models import STGCNConfig
 from stgcn_lens.studies.layers import GeometryConfig
 from stgcn_lens.training import TrainConfig, TrainJob
-from tests.data import folders, people
+from tests.data import people
+from tests.data.makers import msr_action3d as msr
+from tests.data.makers import utd_mhad as utd
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted((ROOT / "analyses").glob("*.py"))
@@ -73,9 +75,9 @@ def small_set(name: str, folder: Path) -> None:
     for i, (a, s, t) in enumerate((a, s, t) for a in (1, 2, 3) for s in (1, 2, 3, 4) for t in (1, 2)):
         clip = people.clip(14, layout="kinect20", seed=i)
         if name == "utd_mhad_layers":
-            folders.write_utd(clip, folder, f"a{a}_s{s}_t{t}_skeleton")
+            utd.write(clip, folder, f"a{a}_s{s}_t{t}_skeleton")
         else:
-            folders.write_msr(clip, folder, f"a{a:02}_s{s:02}_e{t:02}_skeleton3D")
+            msr.write(clip, folder, f"a{a:02}_s{s:02}_e{t:02}_skeleton3D")
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,13 @@ class Clip:
     valid : (T, M) bool; which bodies are present in which frames. Never derived from the coordinates by later
         code: a joint at the origin is a joint.
     name : the clip's name, unique in its set (usually the file's stem).
-    layout : key of `skeleton.LAYOUTS`.
+    layout : name of a layout, see `skeleton.get_layout`.
     label : class counted from 0, or None.
     subject, view, setup : as the data set numbers them, or None.
+    splits : the sides that the source itself puts the clip on, e.g. ("train",) or ("xsub_val", "xview_train").
     fps : frames per second.
-    units : of the coordinates: "metres" or "pixels" or "normalised".
+    units : of the coordinates: "metres", "pixels", "normalised" or "unknown".
+    file : the file it was read from, as faults name it; None where no one file holds it.
     evidence : (T, V, M) bool, which joints carry the class in which frames; known for synthetic clips only.
     """
 
@@ -35,8 +37,10 @@ class Clip:
     subject: int | None = None
     view: int | None = None
     setup: int | None = None
+    splits: tuple[str, ...] = ()
     fps: float = 30.0
     units: str = "metres"
+    file: str | None = None
     evidence: np.ndarray | None = field(default=None)
 
     @property

@@ -1,34 +1,18 @@
-"""A set of clips as flat arrays, in memory or on disk: the native form.
+"""A set of clips as flat arrays, ragged and unpadded, in memory or mapped from disk (see `stgcn_lens.data.native`)."""
 
-On disk a set is a folder with
-
-* ``clipset.json``: format, layout, classes, fps, units, source, protocol, faults;
-* ``clips.csv``: one row a clip (name, label, subject, view, setup, frames, bodies, channels);
-* ``xyz.npy``: (rows, V, C) float32, where the rows of a clip are its (T, M) flattened, frames first;
-* ``valid.npy``: (rows,) bool; ``evidence.npy``: (rows, V) bool, where it is known.
-
-Clips are ragged in T and M, nothing is padded, and one clip is read without touching the others: sets larger
-than memory stay on disk.
-"""
-
-import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stgcn_lens.arrays import NpyWriter, read_rows
+from stgcn_lens.arrays import read_rows
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.errors import DataError
-from stgcn_lens.files import atomic, atomic_folder, fingerprint
+from stgcn_lens.files import fingerprint
 from stgcn_lens.skeleton import Layout, get_layout
-
-FORMAT = 1
-_IDS = ("subject", "view", "setup")
 
 
 @dataclass(frozen=True)
@@ -56,6 +40,7 @@ class Row:
     setup: int | None
     frames: int
     bodies: int
+    splits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +112,7 @@ class ClipSet:
             subject=row.subject,
             view=row.view,
             setup=row.setup,
+            splits=row.splits,
             fps=self.fps,
             units=self.units,
             evidence=None if evidence is None else np.ascontiguousarray(evidence),
@@ -162,24 +148,24 @@ class ClipSet:
         """Hash of the table, the classes and the coordinates' size; equal sets have equal fingerprints."""
         if self.folder is not None:
             return str(json.loads((self.folder / "clipset.json").read_text())["fingerprint"])
-        return _fingerprint(self.rows, self.classes, self.layout, _joined(map(_sha, (self.xyz, self.valid))))
+        return set_hash(self.rows, self.classes, self.layout, joined(map(_sha, (self.xyz, self.valid))))
 
     @classmethod
     def from_clips(cls, clips: Iterable[Clip], classes: Sequence[str], **about: object) -> "ClipSet":
         """Pack clips into memory. `about` fills the remaining fields (source, protocol, faults)."""
         clips = list(clips)
         if not clips:
-            raise _nothing_read(about)
+            raise nothing_read(about)
         first = clips[0]
-        _check_uniform(clips)
+        check_uniform(clips)
         known = all(clip.evidence is not None for clip in clips)
         return cls(
-            rows=tuple(_row(clip) for clip in clips),
+            rows=tuple(row(clip) for clip in clips),
             classes=tuple(classes),
             layout=first.layout,
-            xyz=np.concatenate([_flat(clip) for clip in clips]),
+            xyz=np.concatenate([flat(clip) for clip in clips]),
             valid=np.concatenate([clip.valid.reshape(-1) for clip in clips]),
-            evidence=np.concatenate([_flat_evidence(clip) for clip in clips]) if known else None,
+            evidence=np.concatenate([flat_evidence(clip) for clip in clips]) if known else None,
             fps=first.fps,
             units=first.units,
             **about,  # type: ignore[arg-type]
@@ -187,140 +173,38 @@ class ClipSet:
 
     def save(self, folder: Path | str) -> "ClipSet":
         """Write the set to a folder (native form) and return it opened from there."""
+        from stgcn_lens.data.native import pack
+
         return pack(self, folder, classes=self.classes, source=self.source, protocol=self.protocol, faults=self.faults)
 
     @classmethod
     def open(cls, folder: Path | str) -> "ClipSet":
         """Open a native folder; coordinates stay on disk until a clip is asked for."""
-        folder = Path(folder)
-        about_file = folder / "clipset.json"
-        if not about_file.is_file():
-            raise DataError("not a native clip set", file=folder, expected="a folder that holds clipset.json")
-        try:
-            about = json.loads(about_file.read_text())
-            with (folder / "clips.csv").open(newline="") as stream:
-                rows = tuple(_row_from_csv(line) for line in csv.DictReader(stream))
-            xyz = np.load(folder / "xyz.npy", mmap_mode="r", allow_pickle=False)
-            valid = np.load(folder / "valid.npy", mmap_mode="r", allow_pickle=False)
-            evidence = folder / "evidence.npy"
-            planted = np.load(evidence, mmap_mode="r", allow_pickle=False) if evidence.is_file() else None
-            layout = get_layout(about["layout"])
-            expected = sum(row.frames * row.bodies for row in rows)
-            if xyz.ndim != 3 or xyz.shape[:2] != (expected, layout.V) or valid.shape != (expected,):
-                raise DataError(
-                    "arrays and table of a native clip set disagree",
-                    file=folder,
-                    got=f"xyz {xyz.shape}, valid {valid.shape}",
-                    expected=f"{expected} rows of {layout.V} joints",
-                    fix="write the set again",
-                )
-            return cls(
-                rows=rows,
-                classes=tuple(about["classes"]),
-                layout=layout.name,
-                xyz=xyz,
-                valid=valid,
-                evidence=planted,
-                fps=float(about["fps"]),
-                units=about["units"],
-                source=about["source"],
-                protocol=about["protocol"],
-                faults=tuple(Fault(**fault) for fault in about["faults"]),
-                folder=folder,
-            )
-        except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
-            if isinstance(error, DataError):
-                raise
-            raise DataError(
-                f"a native clip set that cannot be read ({error})", file=folder, fix="write the set again"
-            ) from error
+        from stgcn_lens.data.native import open_set
+
+        return open_set(Path(folder))
 
 
-def pack(
-    clips: Iterable[Clip],
-    folder: Path | str,
-    *,
-    classes: Sequence[str],
-    source: str = "native",
-    protocol: str = "generic",
-    faults: Sequence[Fault] = (),
-) -> ClipSet:
-    """Stream clips into a native folder: one clip is in memory at a time; the folder appears when it is whole.
-
-    `faults` may be a list that the iterator of clips still appends to: it is read at the end.
-    """
-    rows: list[Row] = []
-    first: Clip | None = None
-    planted = 0
-    with atomic_folder(Path(folder)) as temporary, ExitStack() as writers:
-        digests = {"xyz": fingerprint(), "valid": fingerprint()}
-        for clip in clips:
-            if first is None:
-                first = clip
-                v, c = clip.xyz.shape[2], clip.xyz.shape[0]
-                xyz_file = writers.enter_context(closing(NpyWriter(temporary / "xyz.npy", np.float32, (v, c))))
-                valid_file = writers.enter_context(closing(NpyWriter(temporary / "valid.npy", np.bool_, ())))
-                evidence_file = writers.enter_context(closing(NpyWriter(temporary / "evidence.npy", np.bool_, (v,))))
-            _check_uniform([first, clip])
-            xyz, valid = _flat(clip), clip.valid.reshape(-1)
-            xyz_file.append(xyz)
-            valid_file.append(valid)
-            if clip.evidence is not None:
-                evidence_file.append(_flat_evidence(clip))
-                planted += 1
-            digests["xyz"].update(xyz.data)
-            digests["valid"].update(np.ascontiguousarray(valid).data)
-            rows.append(_row(clip))
-        if first is None:
-            raise _nothing_read({"faults": faults})
-        writers.close()
-        if planted < len(rows):  # known for every clip, or for the set not at all
-            (temporary / "evidence.npy").unlink()
-        with (temporary / "clips.csv").open("w", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(Row.__dataclass_fields__)
-            for row in rows:
-                writer.writerow(["" if value is None else value for value in vars(row).values()])
-        about = {
-            "format": FORMAT,
-            "layout": first.layout,
-            "classes": list(classes),
-            "fps": first.fps,
-            "units": first.units,
-            "source": source,
-            "protocol": protocol,
-            "faults": [vars(fault) for fault in faults],
-            "fingerprint": _fingerprint(tuple(rows), tuple(classes), first.layout, _joined(digests.values())),
-        }
-        with atomic(temporary / "clipset.json") as path:
-            path.write_text(json.dumps(about, indent=1))
-    return ClipSet.open(folder)
-
-
-def _flat(clip: Clip) -> np.ndarray:
+def flat(clip: Clip) -> np.ndarray:
     """(C, T, V, M) -> (T * M, V, C), contiguous float32."""
     c, t, v, m = clip.xyz.shape
     return np.ascontiguousarray(clip.xyz.transpose(1, 3, 2, 0), dtype=np.float32).reshape(t * m, v, c)
 
 
-def _flat_evidence(clip: Clip) -> np.ndarray:
+def flat_evidence(clip: Clip) -> np.ndarray:
     """(T, V, M) -> (T * M, V) bool."""
     assert clip.evidence is not None
     t, v, m = clip.evidence.shape
     return np.ascontiguousarray(clip.evidence.transpose(0, 2, 1)).reshape(t * m, v)
 
 
-def _row(clip: Clip) -> Row:
-    return Row(clip.name, clip.label, clip.subject, clip.view, clip.setup, clip.frames, clip.bodies)
+def row(clip: Clip) -> Row:
+    """The table's line for a clip."""
+    return Row(clip.name, clip.label, clip.subject, clip.view, clip.setup, clip.frames, clip.bodies, clip.splits)
 
 
-def _row_from_csv(line: dict[str, str]) -> Row:
-    number = lambda key: int(line[key]) if line[key] else None  # noqa: E731
-    ids = {key: number(key) for key in ("label", *_IDS)}
-    return Row(name=line["name"], frames=int(line["frames"]), bodies=int(line["bodies"]), **ids)
-
-
-def _check_uniform(clips: Sequence[Clip]) -> None:
+def check_uniform(clips: Sequence[Clip]) -> None:
+    """`DataError` where a clip has another layout or other channels than the first."""
     first = clips[0]
     for clip in clips:
         got, expected = (clip.layout, clip.xyz.shape[0]), (first.layout, first.xyz.shape[0])
@@ -334,7 +218,8 @@ def _check_uniform(clips: Sequence[Clip]) -> None:
             )
 
 
-def _nothing_read(about: dict) -> DataError:
+def nothing_read(about: dict) -> DataError:
+    """The error for a set without clips, with the first of its faults."""
     faults = about.get("faults") or ()
     fix = f"first of {len(faults)} faults: {faults[0].file}: {faults[0].reason}" if faults else None
     return DataError("no clip could be read", got=0, expected="at least 1 clip", fix=fix)
@@ -346,11 +231,13 @@ def _sha(array: np.ndarray) -> Any:
     return digest
 
 
-def _joined(digests: Iterable[Any]) -> str:
+def joined(digests: Iterable[Any]) -> str:
+    """Hex digests in a row."""
     return " ".join(digest.hexdigest() for digest in digests)
 
 
-def _fingerprint(rows: tuple[Row, ...], classes: tuple[str, ...], layout: str, data: str) -> str:
+def set_hash(rows: tuple[Row, ...], classes: tuple[str, ...], layout: str, data: str) -> str:
+    """Hash of a whole set, of the hashes of its arrays."""
     digest = fingerprint()
     digest.update(repr((rows, classes, layout, data)).encode())
     return digest.hexdigest()

@@ -20,7 +20,7 @@ from stgcn_lens.errors import CheckpointError, LensError
 from stgcn_lens.files import atomic, file_hash
 from stgcn_lens.models import MODELS, Lens
 from stgcn_lens.runs import plain
-from stgcn_lens.skeleton import Layout, get_layout
+from stgcn_lens.skeleton import Layout, from_record, to_record
 
 FORMAT = 1
 
@@ -57,7 +57,7 @@ def save(
     description = {
         "format": FORMAT,
         "architecture": {"model": architecture, "config": plain(model.config)},
-        "layout": model.layout.name,  # type: ignore[union-attr]
+        **to_record(model.layout),  # type: ignore[arg-type]
         "bones": plain(model.layout.bones),  # type: ignore[union-attr]
         "channels": model.channels,
         "bodies": bodies,
@@ -89,7 +89,7 @@ def load(folder: Path | str, *, device: str = "cpu") -> Loaded:
                 expected=FORMAT,
                 fix="use the version of stgcn-lens that wrote it",
             )
-        layout = get_layout(about["layout"])
+        layout = from_record(about, file=described)
         spec = MODELS.get(about["architecture"]["model"])
         if spec is None:
             raise CheckpointError(

@@ -14,7 +14,7 @@ from stgcn_lens.data.transforms import Preprocessing
 from stgcn_lens.errors import DataError, RunError
 from stgcn_lens.files import file_hash
 from stgcn_lens.runs import Run, plain
-from stgcn_lens.skeleton import get_layout
+from stgcn_lens.skeleton import from_record
 
 MEASURES = {"knn": "kNN", "nnk": "NNK", "laplacian": "Laplacian"}
 CONFIDENCE = 0.95  # of every interval in the run folder
@@ -115,7 +115,7 @@ def _data(run: Run, manifest: dict[str, Any], rows: list[Row], description: dict
         "clips": len(rows),
         "classes": len(description["classes"]),
         "layout": description["layout"],
-        "joints": get_layout(description["layout"]).V,
+        "joints": from_record(description).V,
         "splits": dict(sorted(Counter(row["split"] for row in rows).items())),
         "subjects": len({row["subject"] for row in rows} - {None}),
         "views": len({row["view"] for row in rows} - {None}),
@@ -246,7 +246,7 @@ def _saliency(run: Run, rows: list[Row], analysed: np.ndarray | None, descriptio
     A map speaks for the class it explains: clips are counted under their predicted class. Signed maps have no table.
     """
     about = run.read_json("saliency/saliency.json")
-    joints = get_layout(description["layout"]).joints
+    joints = from_record(description).joints
     chosen = range(len(rows)) if analysed is None else [int(row) for row in analysed]
     clips = Counter(rows[row]["predicted"] for row in chosen)
     tables: dict[str, Any] = {}

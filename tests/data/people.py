@@ -58,3 +58,8 @@ def among_furniture(rng: np.random.Generator) -> Clip:
     evidence = np.zeros(xyz.shape[1:], bool)
     evidence[:, 3, 2] = True
     return two.replace(xyz=xyz, valid=np.ones((12, 3), bool), evidence=evidence)
+
+
+def edited(lines, at, text):
+    """The lines with one of them replaced."""
+    return [*lines[:at], text, *lines[at + 1 :]]

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from stgcn_lens.data.dataset import ClipSet, Fault, pack
+from stgcn_lens.data.dataset import ClipSet, Fault
+from stgcn_lens.data.native import pack
 from stgcn_lens.errors import DataError
 from tests.data import people
 
@@ -141,7 +142,7 @@ def test_a_stream_that_breaks_leaves_no_half_written_set(clips, tmp_path):
     [
         (lambda folder: (folder / "clipset.json").unlink(), "not a native clip set: expected a folder that holds"),
         (lambda folder: (folder / "clipset.json").write_text("{"), "cannot be read"),
-        (lambda folder: (folder / "xyz.npy").write_bytes((folder / "xyz.npy").read_bytes()[:-4]), "cannot be read"),
+        (lambda folder: (folder / "xyz.npy").write_bytes((folder / "xyz.npy").read_bytes()[:-4]), "as long as its"),
         (lambda folder: np.save(folder / "valid.npy", np.ones(3, bool)), r"valid \(3,\), expected 34 rows of 25"),
         (lambda folder: (folder / "clips.csv").unlink(), "cannot be read"),
         (

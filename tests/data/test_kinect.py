@@ -10,7 +10,11 @@ from stgcn_lens.data import read
 from stgcn_lens.data.readers import msr_action3d, utd_mhad
 from stgcn_lens.skeleton import get_layout
 from tests.data import people
-from tests.data.folders import edited, msr_folder, utd_folder, write_msr, write_utd
+from tests.data.makers.msr_action3d import make as msr_folder
+from tests.data.makers.msr_action3d import write as write_msr
+from tests.data.makers.utd_mhad import make as utd_folder
+from tests.data.makers.utd_mhad import write as write_utd
+from tests.data.people import edited
 
 
 @pytest.mark.parametrize(("write", "name"), [(write_utd, "a3_s2_t4_skeleton"), (write_msr, "a03_s02_e04_skeleton3D")])

@@ -10,7 +10,9 @@ from stgcn_lens.data.readers import ntu
 from stgcn_lens.data.synthetic import SyntheticConfig, synthetic_set
 from stgcn_lens.errors import DataError
 from tests.data import people
-from tests.data.folders import NAMES, edited, ntu_folder
+from tests.data.makers.ntu import NAMES
+from tests.data.makers.ntu import make as ntu_folder
+from tests.data.people import edited
 from tests.reference import skeleton_file
 
 

@@ -1,14 +1,13 @@
 """MSR-Action3D: one text file a clip, ``aXX_sXX_eXX_skeleton3D.txt``, 20 rows (x y z confidence) a frame, metres."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import Fault
-from stgcn_lens.data.readers.source import SNIFFED, OnFault, Progress, Reader, class_names, each, listing, numbered
+from stgcn_lens.data.readers.source import Contents, Found, OnFault, Reader, class_names, each, names, numbered
 from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import get_layout
 
@@ -103,46 +102,29 @@ def _is_number(token: bytes) -> bool:
     return True
 
 
-def _first_row(file: Path) -> list[bytes]:
-    with file.open("rb") as stream:
-        return stream.readline(1000).split()
-
-
-def _looks_right(file: Path) -> bool:
-    row = _first_row(file)
+def _sniff(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            row = stream.readline(1000).split()
+    except OSError:
+        return False
     return len(row) == COLUMNS and all(map(_is_number, row))
 
 
-def _wanted(file: Path) -> bool:
+def _open(found: Found) -> Contents:
     """Files of the format by name, damaged or not, and text files of four columns under other names."""
-    if file.suffix.lower() != ".txt" or not file.is_file():
-        return False
-    return _NAME.search(file.stem) is not None or _looks_right(file)
-
-
-def _files(path: Path) -> list[tuple[Path, str]]:
-    return listing(path, _wanted)
-
-
-def _sniff(path: Path) -> bool:
-    return any(_looks_right(file) for file, _ in _files(path)[:SNIFFED])
-
-
-def _read(path: Path, on_fault: OnFault, progress: Progress | None) -> Iterator[Clip]:
-    return each(_files(path), parse, on_fault, progress)
-
-
-def _classes(path: Path) -> list[str]:
-    labels = [int(code[1]) - 1 for _, name in _files(path) if (code := _NAME.search(name))]
-    return class_names(path) or numbered(labels, CLASSES, "action {}")
+    wanted = [file for file in found.files if _NAME.search(file.stem) or _sniff(file)]
+    files = names(found.path, wanted or found.files)
+    labels = [int(code[1]) - 1 for _, name in files if (code := _NAME.search(name))]
+    classes = class_names(found.path) or numbered(labels, CLASSES, "action {}")
+    return Contents(lambda *told: each(files, parse, *told), tuple(classes), "msr-action3d")
 
 
 READER = Reader(
     name="msr-action3d",
     what="aXX_sXX_eXX_skeleton3D.txt files, 20 rows 'x y z confidence' a frame",
     layout="kinect20",
+    suffixes=(".txt",),
     sniff=_sniff,
-    read=_read,
-    classes=_classes,
-    protocol=lambda path: "msr-action3d",
+    open=_open,
 )

@@ -5,14 +5,14 @@ and a line of 12 values for each of the 25 joints, of which the first three are 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet, Fault
-from stgcn_lens.data.readers.source import SNIFFED, OnFault, Progress, Reader, class_names, each, listing
+from stgcn_lens.data.readers.source import Contents, Found, OnFault, Progress, Reader, class_names, each, names
 from stgcn_lens.errors import DataError
 from stgcn_lens.files import atomic_folder
 
@@ -200,55 +200,51 @@ def write_set(clips: ClipSet, folder: Path | str, progress: Progress | None = No
     return folder
 
 
-def _files(path: Path) -> list[tuple[Path, str]]:
-    return listing(path, lambda file: file.suffix.lower() == ".skeleton")
-
-
-def _sniff(path: Path) -> bool:
-    return any(_looks_right(file) for file, _ in _files(path)[:SNIFFED])
-
-
-def _looks_right(file: Path) -> bool:
+def _sniff(file: Path) -> bool:
     """A frame count, a body count, and a body's line of 10 values or, in an empty frame, the next body count."""
-    with file.open("rb") as stream:
-        lines = [stream.readline(400).split() for _ in range(3)]
+    try:
+        with file.open("rb") as stream:
+            lines = [stream.readline(400).split() for _ in range(3)]
+    except OSError:
+        return False
     if not all(len(line) == 1 and line[0].isdigit() for line in lines[:2]):
         return False
     return len(lines[2]) == (BODY if int(lines[1][0]) else 1) or int(lines[0][0]) <= 1
 
 
-def _read(path: Path, on_fault: OnFault, progress: Progress | None) -> Iterator[Clip]:
-    return each(_files(path), parse, on_fault, progress)
+def _open(found: Found) -> Contents:
+    files = names(found.path, found.files)
+    codes = [tuple(map(int, code.groups())) for _, name in files if (code := _CODE.search(name))]
+    return Contents(
+        lambda *told: each(files, parse, *told),
+        tuple(_classes(found.path, codes)),
+        _protocol(found.path, codes),
+    )
 
 
-def _codes(path: Path) -> list[tuple[int, ...]]:
-    return [tuple(map(int, code.groups())) for _, name in _files(path) if (code := _CODE.search(name))]
-
-
-def _classes(path: Path) -> list[str]:
+def _classes(path: Path, codes: Sequence[tuple[int, ...]]) -> list[str]:
     """The names beside the files, else the 60 or 120 action numbers of NTU; none where no name holds a number."""
     named = class_names(path)
     if named:
         return named
-    actions = [code[4] for code in _codes(path)]
+    actions = [code[4] for code in codes]
     most = 120 if any(60 < action <= 120 for action in actions) else 60
     return [f"A{action:03d}" for action in range(1, most + 1)] if actions else []
 
 
-def _protocol(path: Path) -> str:
+def _protocol(path: Path, codes: Sequence[tuple[int, ...]]) -> str:
     """What a protocol.txt beside the files says, else ntu60 or, with more setups or classes, ntu120."""
     said = (path if path.is_dir() else path.parent) / "protocol.txt"
     if said.is_file():
-        return said.read_text(encoding="utf-8").strip()
-    return "ntu120" if any(code[0] > 17 or code[4] > 60 for code in _codes(path)) else "ntu60"
+        return said.read_text(encoding="utf-8", errors="replace").strip()
+    return "ntu120" if any(code[0] > 17 or code[4] > 60 for code in codes) else "ntu60"
 
 
 READER = Reader(
     name="ntu",
     what="SsssCcccPpppRrrrAaaa.skeleton text files, 25 joints",
     layout="ntu25",
+    suffixes=(".skeleton",),
     sniff=_sniff,
-    read=_read,
-    classes=_classes,
-    protocol=_protocol,
+    open=_open,
 )

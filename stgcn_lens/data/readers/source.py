@@ -1,10 +1,10 @@
-"""What a reader is, and the loop over files that all of them share: one bad file never stops the others."""
+"""What a reader is, and the loop over files that most of them share: one bad file never stops the others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stgcn_lens.data.clip import Clip, check
+from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import Fault
 from stgcn_lens.errors import DataError
 
@@ -12,7 +12,39 @@ OnFault = Callable[[Fault], None]
 Progress = Callable[[int, int], None]
 Parse = Callable[[Path, str, OnFault], Clip | None]
 
-SNIFFED = 32  # files looked into before a folder is held to be of another format
+
+@dataclass(frozen=True)
+class Found:
+    """What a reader is asked to open.
+
+    Attributes
+    ----------
+    path : the file or folder that the user named.
+    files : that file, or all files below the folder that may be of the format, sorted; damaged ones among them.
+    layout : the layout that the user says the recording has (a name that `get_layout` knows), or None. Readers whose
+        files do not say their joints use it; the others leave it to `Source`, which checks it.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+    layout: str | None = None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """An opened source: what is known before its clips are read, and the clips.
+
+    Attributes
+    ----------
+    clips : (on_fault, progress) -> clips one by one; what is left out, and why, goes to `on_fault`; `progress` gets
+        (done, in all). A clip may still hold coordinates that are not finite, or no body: `Source` sees to that.
+    classes : the names of all classes, also of those that no clip has; empty where the format knows no labels.
+    protocol : key of `splits.PROTOCOLS`.
+    """
+
+    clips: Callable[[OnFault, Progress | None], Iterator[Clip]]
+    classes: tuple[str, ...] = ()
+    protocol: str = "generic"
 
 
 @dataclass(frozen=True)
@@ -23,30 +55,22 @@ class Reader:
     ----------
     name : what `--format` calls it.
     what : what its files look like, in words; printed where no reader fits.
-    layout : key of `LAYOUTS`; of a native folder "as stored".
-    sniff : whether a file or folder holds this format, by content.
-    read : (path, on_fault, progress) -> clips, one by one; what is left out is told to `on_fault`.
-    classes : path -> the names of all classes, also of those that no clip has.
-    protocol : path -> key of `splits.PROTOCOLS`.
+    layout : the layout of its clips, in words where that depends on the file.
+    suffixes : of its files, lower case; only to find files when the format is named, never to tell it.
+    sniff : whether one file holds this format, by its content; reads little of it and never raises.
+    open : makes `Contents` of files; `DataError` where not even that much can be read.
     """
 
     name: str
     what: str
     layout: str
+    suffixes: tuple[str, ...]
     sniff: Callable[[Path], bool]
-    read: Callable[[Path, OnFault, Progress | None], Iterator[Clip]]
-    classes: Callable[[Path], list[str]]
-    protocol: Callable[[Path], str]
+    open: Callable[[Found], Contents]
 
 
-def listing(path: Path, wanted: Callable[[Path], bool]) -> list[tuple[Path, str]]:
-    """The wanted files under a folder (or the one file) in sorted order, each with a name unique among them.
-
-    The name is the file's stem; where two folders hold files of the same stem, the path below `path`.
-    """
-    if path.is_file():
-        return [(path, path.stem)]
-    files = sorted(file for file in path.rglob("*") if wanted(file) and not file.name.startswith("."))
+def names(path: Path, files: Sequence[Path]) -> list[tuple[Path, str]]:
+    """Each file with a clip name of its own: its stem or, where two folders share stems, its path below `path`."""
     stems: dict[str, int] = {}
     for file in files:
         stems[file.stem] = stems.get(file.stem, 0) + 1
@@ -55,7 +79,7 @@ def listing(path: Path, wanted: Callable[[Path], bool]) -> list[tuple[Path, str]
 
 
 def each(
-    files: list[tuple[Path, str]], parse: Parse, on_fault: OnFault, progress: Progress | None = None
+    files: Sequence[tuple[Path, str]], parse: Parse, on_fault: OnFault, progress: Progress | None = None
 ) -> Iterator[Clip]:
     """Parse files one by one; a file that raises becomes a fault, and the next one is read."""
     for done, (file, name) in enumerate(files, start=1):
@@ -67,7 +91,7 @@ def each(
         try:
             clip = parse(file, name, tell)
             if clip is not None:
-                yield check(clip, file=shown)
+                yield clip.replace(file=shown)
         except DataError as error:
             tell(Fault(shown, reason(error)))
         except (OSError, MemoryError) as error:
@@ -87,12 +111,12 @@ def class_names(path: Path) -> list[str] | None:
     for place in (folder, *folder.parents[:2]):
         file = place / "classes.txt"
         if file.is_file():
-            names = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
-            return [name for name in names if name]
+            lines = [line.strip() for line in file.read_text(encoding="utf-8-sig", errors="replace").splitlines()]
+            return [line for line in lines if line]
     return None
 
 
-def numbered(labels: list[int], most: int, name: str) -> list[str]:
+def numbered(labels: Sequence[int], most: int, name: str) -> list[str]:
     """Names for the classes of a set without classes.txt: up to the highest label that the format knows."""
     highest = max((label for label in labels if 0 <= label < most), default=-1)
     return [name.format(label + 1) for label in range(highest + 1)]

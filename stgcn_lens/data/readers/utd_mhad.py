@@ -1,14 +1,13 @@
 """UTD-MHAD: one MATLAB file a clip, ``aA_sS_tT_skeleton.mat``, variable ``d_skel`` (20, 3, T) in metres."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from scipy.io import loadmat, whosmat
 
 from stgcn_lens.data.clip import Clip
-from stgcn_lens.data.readers.source import SNIFFED, OnFault, Progress, Reader, class_names, each, listing, numbered
+from stgcn_lens.data.readers.source import Contents, Found, OnFault, Reader, class_names, each, names, numbered
 from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import get_layout
 
@@ -60,36 +59,25 @@ def parse(file: Path, name: str, on_fault: OnFault) -> Clip:
     )
 
 
-def _files(path: Path) -> list[tuple[Path, str]]:
-    return listing(path, lambda file: file.suffix.lower() == ".mat")
-
-
-def _sniff(path: Path) -> bool:
-    return any(_holds_skeleton(file) for file, _ in _files(path)[:SNIFFED])
-
-
-def _holds_skeleton(file: Path) -> bool:
+def _sniff(file: Path) -> bool:
     try:
         return any(name == "d_skel" for name, *_ in whosmat(file))
     except Exception:  # see `parse`
         return False
 
 
-def _read(path: Path, on_fault: OnFault, progress: Progress | None) -> Iterator[Clip]:
-    return each(_files(path), parse, on_fault, progress)
-
-
-def _classes(path: Path) -> list[str]:
-    labels = [int(code[1]) - 1 for _, name in _files(path) if (code := _NAME.search(name))]
-    return class_names(path) or numbered(labels, CLASSES, "action {}")
+def _open(found: Found) -> Contents:
+    files = names(found.path, found.files)
+    labels = [int(code[1]) - 1 for _, name in files if (code := _NAME.search(name))]
+    classes = class_names(found.path) or numbered(labels, CLASSES, "action {}")
+    return Contents(lambda *told: each(files, parse, *told), tuple(classes), "utd-mhad")
 
 
 READER = Reader(
     name="utd-mhad",
     what="aA_sS_tT_skeleton.mat files, each with a variable d_skel (20, 3, frames)",
     layout="kinect20",
+    suffixes=(".mat",),
     sniff=_sniff,
-    read=_read,
-    classes=_classes,
-    protocol=lambda path: "utd-mhad",
+    open=_open,
 )

@@ -12,7 +12,8 @@ from zlib import crc32
 import numpy as np
 
 from stgcn_lens.data.clip import Clip
-from stgcn_lens.data.dataset import ClipSet, pack
+from stgcn_lens.data.dataset import ClipSet
+from stgcn_lens.data.native import pack
 from stgcn_lens.data.synthetic.actions import ACTIONS
 from stgcn_lens.data.synthetic.body import LAYOUT
 from stgcn_lens.data.synthetic.performance import FPS, Performance, perform

@@ -1,4 +1,4 @@
-"""Skeleton layouts: which joints there are, which bones join them, and where a body is held.
+"""The layouts that come with the package, one literal each.
 
 Joints are counted from 0. A bone is ``(child, parent)``. Two layouts may share their joints and differ in
 their bones (`ntu25` and `ntu25-hand`): weights trained on one do not fit the other, so each has its own name,
@@ -6,70 +6,8 @@ which is stored in checkpoints and checked when they are loaded.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
-from stgcn_lens.errors import DataError
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The joints of a body and how they hang together.
-
-    Attributes
-    ----------
-    name : key in `LAYOUTS`.
-    joints : joint names, length V.
-    bones : V - 1 pairs (child, parent) that form one tree.
-    centre : the joint that positions are measured from and that partitions count hops to.
-    spine : (bottom, top) joints of the trunk; `shoulders`: (left, right).
-    pairs : (left, right) joints that a mirror image swaps.
-    parts : body part -> joints.
-    dims : 3 for x, y, z in metres; 2 for x, y and a score.
-    up : axis and sign that point to the sky in the recorded frame, as "+y" or "-y".
-    """
-
-    name: str
-    joints: tuple[str, ...]
-    bones: tuple[tuple[int, int], ...]
-    centre: int
-    spine: tuple[int, int]
-    shoulders: tuple[int, int]
-    pairs: tuple[tuple[int, int], ...]
-    parts: dict[str, tuple[int, ...]]
-    dims: int = 3
-    up: str = "+y"
-
-    @property
-    def V(self) -> int:
-        """Number of joints."""
-        return len(self.joints)
-
-    @cached_property
-    def mirror(self) -> tuple[int, ...]:
-        """Permutation of the joints that swaps left and right."""
-        order = list(range(self.V))
-        for left, right in self.pairs:
-            order[left], order[right] = right, left
-        return tuple(order)
-
-    @cached_property
-    def parents(self) -> tuple[int, ...]:
-        """Parent of every joint in the bone list; the root is its own parent."""
-        parent = list(range(self.V))
-        for child, above in self.bones:
-            parent[child] = above
-        return tuple(parent)
-
-    def index(self, joint: str) -> int:
-        """Position of a joint by name; an unknown name raises `DataError` listing those there are."""
-        if joint not in self.joints:
-            raise DataError(
-                f"layout '{self.name}' has no such joint",
-                got=repr(joint),
-                expected=f"one of {', '.join(self.joints)}",
-            )
-        return self.joints.index(joint)
+from stgcn_lens.skeleton.layout import Layout
 
 
 def _pairs(joints: Sequence[str]) -> tuple[tuple[int, int], ...]:
@@ -212,10 +150,3 @@ LAYOUTS: dict[str, Layout] = {
         ),
     )
 }
-
-
-def get_layout(name: str) -> Layout:
-    """The layout of that name; `DataError` lists the names there are."""
-    if name not in LAYOUTS:
-        raise DataError("unknown layout", got=repr(name), expected=f"one of {', '.join(LAYOUTS)}")
-    return LAYOUTS[name]
