@@ -97,7 +97,7 @@ def activations(net: STGCN, clip: Clip, prep: Preprocessing, bodies: int) -> dic
     with torch.no_grad():
         h = x.permute(3, 0, 1, 2)
         found = {"input": h.numpy().copy()}
-        h = net.data_norm(h.permute(0, 3, 1, 2).reshape(m, v * c, t)).view(m, v, c, t).permute(0, 2, 3, 1)
+        h = net.entry(h)
         for number, block in enumerate(net.blocks, start=1):
             h = block(h)
             found[f"block_{number}"] = h.numpy().copy()

@@ -1,9 +1,13 @@
 """Skeleton networks that the lens can read, and their checkpoints."""
 
+from stgcn_lens.models.baselines import BaselineConfig, LocalConvNet, TemporalConvNet
 from stgcn_lens.models.protocol import Lens, ModelSpec
+from stgcn_lens.models.stgat import STGAT, STGATConfig
 from stgcn_lens.models.stgcn import STGCN, STGCNConfig
 
-__all__ = ["MODELS", "STGCN", "Lens", "ModelSpec", "STGCNConfig"]
+__all__ = ["MODELS", "STGAT", "STGCN", "BaselineConfig", "Lens", "ModelSpec", "STGATConfig", "STGCNConfig"]
+
+_TABLE_1 = "Yan et al., AAAI 2018, arXiv 1801.07455, table 1"
 
 MODELS: dict[str, ModelSpec] = {
     spec.name: spec
@@ -14,6 +18,27 @@ MODELS: dict[str, ModelSpec] = {
             source="Yan et al., AAAI 2018, arXiv 1801.07455",
             config=STGCNConfig,
             build=STGCN,
+        ),
+        ModelSpec(
+            name="stgat",
+            what="spatial-temporal graph attention network",
+            source="Hu et al., arXiv 2208.08599",
+            config=STGATConfig,
+            build=STGAT,
+        ),
+        ModelSpec(
+            name="local",
+            what="ST-GCN with unshared weights for every pair of neighbours (baseline)",
+            source=_TABLE_1,
+            config=BaselineConfig,
+            build=LocalConvNet,
+        ),
+        ModelSpec(
+            name="tcn",
+            what="temporal convolutions on all joints as one vector (baseline)",
+            source=_TABLE_1,
+            config=BaselineConfig,
+            build=TemporalConvNet,
         ),
     )
 }

@@ -14,15 +14,25 @@ class GraphConv(nn.Module):
     The adjacency is applied before the channel weights: one product with a (V, K*V) matrix and one 1x1
     convolution over K*C_in channels, which is the same sum with C_in / C_out of the work in the first product.
     The weight is stored as a 1x1 convolution to K*C_out channels, partition-major, as the released code does.
+
+    Parameters
+    ----------
+    adjacency : (K, V, V), from source joint v to target joint w.
+    importance : learn a mask M on it, one at first.
     """
 
-    def __init__(self, c_in: int, c_out: int, partitions: int) -> None:
-        super().__init__()
-        self.partitions, self.c_in, self.c_out = partitions, c_in, c_out
-        self.conv = nn.Conv2d(c_in, partitions * c_out, kernel_size=1)
+    adjacency: torch.Tensor
 
-    def forward(self, x: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
-        """`a` is (K, V, V), from source joint v to target joint w."""
+    def __init__(self, c_in: int, c_out: int, adjacency: torch.Tensor, importance: bool = True) -> None:
+        super().__init__()
+        self.partitions, self.c_in, self.c_out = adjacency.shape[0], c_in, c_out
+        self.register_buffer("adjacency", adjacency, persistent=False)
+        self.importance = nn.Parameter(torch.ones_like(adjacency)) if importance else None
+        self.conv = nn.Conv2d(c_in, self.partitions * c_out, kernel_size=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Features of the neighbours, weighed and summed."""
+        a = self.adjacency if self.importance is None else self.adjacency * self.importance
         b, c, t, v = x.shape
         k, w = self.partitions, a.shape[2]
         gathered = (x.reshape(-1, v) @ a.permute(1, 0, 2).reshape(v, k * w)).view(b, c, t, k, w)
@@ -36,27 +46,23 @@ class GraphConv(nn.Module):
 class SpatioTemporalBlock(nn.Module):
     """Graph convolution, batch norm, ReLU, temporal convolution, batch norm, dropout, shortcut, ReLU.
 
-    (B, C_in, T, V) -> (B, C_out, ceil(T / stride), V). `shortcut` False leaves the shortcut out (first block).
+    (B, C_in, T, V) -> (B, C_out, ceil(T / stride), V). `graph` is the spatial part, which keeps T and V; `shortcut`
+    False leaves the shortcut out (first block).
     """
-
-    adjacency: torch.Tensor
 
     def __init__(
         self,
+        graph: nn.Module,
         c_in: int,
         c_out: int,
-        adjacency: torch.Tensor,
         *,
         stride: int = 1,
         kernel: int = 9,
         shortcut: bool = True,
-        importance: bool = True,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.register_buffer("adjacency", adjacency, persistent=False)
-        self.importance = nn.Parameter(torch.ones_like(adjacency)) if importance else None
-        self.graph = GraphConv(c_in, c_out, adjacency.shape[0])
+        self.graph = graph
         self.graph_norm = nn.BatchNorm2d(c_out)
         self.temporal = nn.Conv2d(c_out, c_out, (kernel, 1), (stride, 1), ((kernel - 1) // 2, 0))
         self.temporal_norm = nn.BatchNorm2d(c_out)
@@ -73,7 +79,6 @@ class SpatioTemporalBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """One tensor in, one tensor out: layers can be hooked without care for tuples."""
-        a = self.adjacency if self.importance is None else self.adjacency * self.importance
-        y = F.relu(self.graph_norm(self.graph(x, a)))
+        y = F.relu(self.graph_norm(self.graph(x)))
         y = self.dropout(self.temporal_norm(self.temporal(y)))
         return F.relu(y if self.shortcut is None else y + self.shortcut(x))

@@ -12,7 +12,8 @@ from torch import nn
 
 from stgcn_lens.adjacency import partitions
 from stgcn_lens.errors import LensError
-from stgcn_lens.models.blocks import SpatioTemporalBlock
+from stgcn_lens.models.blocks import GraphConv, SpatioTemporalBlock
+from stgcn_lens.models.trunk import Trunk
 from stgcn_lens.skeleton import Layout
 
 # configuration -> (channels as multiples of the width, block by block; blocks with stride 2; first has a shortcut)
@@ -57,68 +58,47 @@ class STGCNConfig:
             raise LensError("impossible dropout", got=self.dropout, expected="0 <= dropout < 1")
 
 
-class STGCN(nn.Module):
-    """ST-GCN for one layout. Meets `protocol.Lens`.
+class DataNorm(nn.Module):
+    """Batch norm over V*C, joints major, with the bodies of a clip sharing the statistics: (B, C, T, V) -> the same."""
 
-    Parameters
-    ----------
-    config : depth, width, partitions.
-    layout : the skeleton.
-    channels : C of the clips, 2 or 3.
-    classes : number of logits.
-    """
+    def __init__(self, channels: int, joints: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(joints * channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalised clips."""
+        b, c, t, v = x.shape
+        x = self.norm(x.permute(0, 3, 1, 2).reshape(b, v * c, t))
+        return x.view(b, v, c, t).permute(0, 2, 3, 1).contiguous()
+
+
+class STGCN(Trunk):
+    """ST-GCN for one layout. Meets `protocol.Lens`; 3,098,832 parameters for 60 classes of 25 joints as released."""
 
     def __init__(self, config: STGCNConfig, layout: Layout, channels: int = 3, classes: int = 60) -> None:
-        super().__init__()
-        self.config, self.layout, self.channels, self.classes = config, layout, channels, classes
         multiples, strided, first_shortcut = CONFIGURATIONS[config.configuration]
         adjacency = torch.from_numpy(partitions(layout, config.partition, config.normalisation))
-        self.input = nn.Identity()
-        self.data_norm = nn.BatchNorm1d(layout.V * channels)
         blocks, c_in = [], channels
-        self.strides = {"input": 1}
         for number, multiple in enumerate(multiples, start=1):
-            stride = 2 if number in strided else 1
             blocks.append(
                 SpatioTemporalBlock(
+                    GraphConv(c_in, multiple * config.width, adjacency, config.importance),
                     c_in,
                     multiple * config.width,
-                    adjacency,
-                    stride=stride,
+                    stride=2 if number in strided else 1,
                     kernel=config.kernel,
                     shortcut=number > 1 or first_shortcut,
-                    importance=config.importance,
                     dropout=config.dropout if number > 1 else 0.0,
                 )
             )
             c_in = multiple * config.width
-            self.strides[f"block_{number}"] = stride * list(self.strides.values())[-1]
-        self.blocks = nn.ModuleList(blocks)
-        self.head = nn.Linear(c_in, classes)
-
-    @property
-    def layers(self) -> dict[str, nn.Module]:
-        """Modules by layer name, in depth order."""
-        return {"input": self.input} | {f"block_{i}": block for i, block in enumerate(self.blocks, start=1)}
-
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Clips (N, C, T, V, M) to the last block's features (N, M, C_L, T_L, V)."""
-        if x.ndim != 5 or (x.shape[1], x.shape[3]) != (self.channels, self.layout.V):
-            raise LensError(
-                f"the clips do not fit a model of layout '{self.layout.name}'",
-                got=f"{x.shape[1]} channels, {x.shape[3]} joints" if x.ndim == 5 else f"axes {tuple(x.shape)}",
-                expected=f"(N, C, T, V, M) with {self.channels} channels, {self.layout.V} joints",
-                fix="use clips of the layout and stream that the model was trained on",
-            )
-        n, c, t, v, m = x.shape
-        x = self.input(x.permute(0, 4, 1, 2, 3).reshape(n * m, c, t, v))
-        # Batch norm over V*C, joints major, with the bodies of a clip sharing the statistics.
-        x = self.data_norm(x.permute(0, 3, 1, 2).reshape(n * m, v * c, t))
-        x = x.view(n * m, v, c, t).permute(0, 2, 3, 1).contiguous()
-        for block in self.blocks:
-            x = block(x)
-        return x.view(n, m, *x.shape[1:])
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (N, classes): mean over frames and joints, then over bodies, then a linear head."""
-        return self.head(self.features(x).mean(dim=(3, 4)).mean(dim=1))
+        super().__init__(
+            config,
+            layout,
+            channels,
+            classes,
+            entry=DataNorm(channels, layout.V),
+            blocks=blocks,
+            steps=[2 if number in strided else 1 for number in range(1, len(multiples) + 1)],
+            width=c_in,
+        )

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from stgcn_lens.adjacency import NORMALISATIONS, PARTITIONS, partitions
 from stgcn_lens.errors import LensError
 from stgcn_lens.models import STGCN, STGCNConfig
-from stgcn_lens.models.blocks import SpatioTemporalBlock
+from stgcn_lens.models.blocks import GraphConv, SpatioTemporalBlock
 from stgcn_lens.models.stgcn import CONFIGURATIONS
 from stgcn_lens.skeleton import get_layout
 from tests.models.weights import clips, randomised, stgcn
@@ -45,7 +45,7 @@ def test_a_graph_convolution_equals_the_sum_over_neighbours_and_partitions(strat
     edges = reference.messages(model.layout, strategy, normalisation)
     expected = reference.graph_conv(x[0].numpy(), weights, edges)
     with torch.no_grad():
-        actual = block.graph(x, block.adjacency * block.importance)[0]
+        actual = block.graph(x)[0]
     torch.testing.assert_close(actual, torch.from_numpy(expected), rtol=1e-10, atol=1e-10)
 
 
@@ -53,7 +53,7 @@ def test_a_graph_convolution_equals_the_sum_over_neighbours_and_partitions(strat
 def test_a_block_equals_the_transcription(stride, c_out, frames):
     layout = get_layout("coco17")
     adjacency = torch.from_numpy(partitions(layout, "spatial", "symmetric"))
-    block = randomised(SpatioTemporalBlock(4, c_out, adjacency, stride=stride, kernel=3)).double()
+    block = randomised(SpatioTemporalBlock(GraphConv(4, c_out, adjacency), 4, c_out, stride=stride, kernel=3)).double()
     x = clips(1, 4, frames, 17).double()
     weights = {key: value.numpy() for key, value in block.state_dict().items()}
     shortcut = "identity" if stride == 1 and c_out == 4 else "convolution"
@@ -93,13 +93,13 @@ def released(model: STGCN, x: torch.Tensor) -> torch.Tensor:
 
     x = x.permute(0, 4, 3, 1, 2).contiguous()  # (N, M, V, C, T)
     _, _, v, c, t = x.shape
-    x = norm(x.view(n * m, v * c, t), "data_norm").view(n * m, v, c, t).permute(0, 2, 3, 1)
+    x = norm(x.view(n * m, v * c, t), "entry.norm").view(n * m, v, c, t).permute(0, 2, 3, 1)
     graph = torch.from_numpy(partitions(model.layout, model.config.partition, model.config.normalisation))
     for i, (stride, shortcut) in enumerate(described(model)):
         own = f"blocks.{i}"
         y = F.conv2d(x, state[f"{own}.graph.conv.weight"], state[f"{own}.graph.conv.bias"])
         y = y.view(n * m, len(graph), -1, *y.shape[2:])
-        a = graph * state[f"{own}.importance"] if model.config.importance else graph
+        a = graph * state[f"{own}.graph.importance"] if model.config.importance else graph
         y = F.relu(norm(torch.einsum("nkctv,kvw->nctw", y, a), f"{own}.graph_norm"))
         pad = ((model.config.kernel - 1) // 2, 0)
         y = F.conv2d(y, state[f"{own}.temporal.weight"], state[f"{own}.temporal.bias"], (stride, 1), pad)
@@ -155,9 +155,9 @@ def test_the_edge_importance_starts_at_one_and_changes_the_logits():
     torch.manual_seed(0)
     model, x = STGCN(STGCNConfig(width=4), get_layout("ntu25"), 3, 5).eval(), clips(1, 3, 8, 25, 1)
     with torch.no_grad():
-        assert all((block.importance == 1).all() for block in model.blocks)
+        assert all((block.graph.importance == 1).all() for block in model.blocks)
         before = model(x)
-        model.blocks[0].importance[0, 3, 3] = 5
+        model.blocks[0].graph.importance[0, 3, 3] = 5
         assert not torch.allclose(model(x), before)
 
 

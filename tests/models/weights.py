@@ -3,10 +3,15 @@
 import torch
 from torch import nn
 
-from stgcn_lens.models import MODELS, STGCN, STGCNConfig
+from stgcn_lens.models import MODELS, STGCN, BaselineConfig, STGATConfig, STGCNConfig
 from stgcn_lens.skeleton import get_layout
 
-SMALL = {"stgcn": STGCNConfig(width=4)}
+SMALL = {
+    "stgcn": STGCNConfig(width=4),
+    "stgat": STGATConfig(width=8, heads=4),
+    "local": BaselineConfig(width=4),
+    "tcn": BaselineConfig(width=4),
+}
 
 
 def randomised(model: nn.Module, seed: int = 0) -> nn.Module:

@@ -41,8 +41,8 @@ def graph_conv(x: np.ndarray, weights: Weights, edges: list[tuple[int, int, int,
     b = weights["graph.conv.bias"].reshape(partitions, -1)
     out = np.zeros((w.shape[1], frames, joints))
     for k, j, i, value in edges:
-        if "importance" in weights:
-            value = value * weights["importance"][k, j, i]
+        if "graph.importance" in weights:
+            value = value * weights["graph.importance"][k, j, i]
         for t in range(frames):
             for o in range(w.shape[1]):
                 total = b[k, o]
@@ -110,7 +110,7 @@ def network(
         for v in range(joints):
             for c in range(channels):
                 flat[v * channels + c] = clip[c, :, v, m]
-        flat = norm(flat, weights, "data_norm")
+        flat = norm(flat, weights, "entry.norm")
         x = np.zeros((channels, frames, joints))
         for v in range(joints):
             for c in range(channels):

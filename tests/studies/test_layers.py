@@ -125,7 +125,7 @@ def test_the_curve_falls_where_blocks_see_what_the_input_drowns_in_noise(tmp_pat
         valid = np.ones((12, 1), bool)
         made.append(Clip(xyz[..., None].astype(np.float32), valid, f"clip {i}", "ntu25", label=i % 2, subject=i % 4))
     clips, net = ClipSet.from_clips(made, tiny.CLASSES), tiny.model(width=2)
-    net.data_norm.weight.data.view(25, 3)[np.arange(25) != hand] = 0
+    net.entry.norm.weight.data.view(25, 3)[np.arange(25) != hand] = 0
     prep = type(tiny.PREP)(frames=12, centre="none", rotate=False, max_flatness=0)
     run = tiny.run(tmp_path, clips, net, prep)
     embed(run, EmbedConfig())

@@ -62,7 +62,7 @@ def test_matrices_are_decayed_and_vectors_and_edge_importance_are_not():
 def test_decay_draws_weights_to_zero_and_importance_stays_at_one():
     model = stgcn()
     for block in model.blocks:
-        torch.nn.init.ones_(block.importance)
+        torch.nn.init.ones_(block.graph.importance)
     optimiser = sgd(model, TrainConfig(weight_decay=0.1, lr=0.5))
     before = model.head.weight.detach().clone()
     for parameter in model.parameters():
@@ -70,7 +70,7 @@ def test_decay_draws_weights_to_zero_and_importance_stays_at_one():
     optimiser.step()
     # The first Nesterov step moves by lr * (1 + momentum) * decay * weight.
     torch.testing.assert_close(model.head.weight.detach(), before * (1 - 0.5 * 1.9 * 0.1))
-    assert all((block.importance == 1).all() for block in model.blocks)
+    assert all((block.graph.importance == 1).all() for block in model.blocks)
 
 
 @pytest.mark.parametrize(
