@@ -70,7 +70,6 @@ PARTITIONS: dict[str, Callable[[Layout], list[np.ndarray]]] = {
     "spatial": _spatial,
     "spatial-release": _spatial_release,
 }
-NORMALISATIONS = ("symmetric", "column")
 
 
 def subsets(layout: Layout, strategy: str) -> np.ndarray:
@@ -92,6 +91,19 @@ def _column(a: np.ndarray) -> np.ndarray:
     return a / np.where(degree > 0, degree, 1)
 
 
+def _each(a: np.ndarray) -> np.ndarray:
+    """A_j D_j^-1, each partition by its own columns (pyskl's "spatial" graph)."""
+    degree = a.sum(axis=1, keepdims=True)
+    return a / np.where(degree > 0, degree, 1)
+
+
+NORMALISATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "symmetric": _symmetric,
+    "column": _column,
+    "each": _each,
+}
+
+
 def partitions(layout: Layout, strategy: str = "spatial", normalisation: str = "symmetric") -> np.ndarray:
     """Normalised partition matrices, shape (K, V, V), float32.
 
@@ -99,9 +111,11 @@ def partitions(layout: Layout, strategy: str = "spatial", normalisation: str = "
     w_0 = -w_1, "distance*" of ST-GCN table 1), 2 for `distance`, 3 for the spatial ones.
     """
     if normalisation not in NORMALISATIONS:
-        raise LensError("unknown normalisation", got=repr(normalisation), expected=f"one of {NORMALISATIONS}")
+        raise LensError(
+            "unknown normalisation", got=repr(normalisation), expected=f"one of {', '.join(NORMALISATIONS)}"
+        )
     split = subsets(layout, strategy)
-    a = _symmetric(split) if normalisation == "symmetric" else _column(split)
+    a = NORMALISATIONS[normalisation](split)
     if strategy == "distance-tied":
         a = (a[1] - a[0])[None]
     return a.astype(np.float32)

@@ -4,8 +4,20 @@ from stgcn_lens.models.baselines import BaselineConfig, LocalConvNet, TemporalCo
 from stgcn_lens.models.protocol import Lens, ModelSpec
 from stgcn_lens.models.stgat import STGAT, STGATConfig
 from stgcn_lens.models.stgcn import STGCN, STGCNConfig
+from stgcn_lens.models.stgcnpp import STGCNPP, STGCNPPConfig
 
-__all__ = ["MODELS", "STGAT", "STGCN", "BaselineConfig", "Lens", "ModelSpec", "STGATConfig", "STGCNConfig"]
+__all__ = [
+    "MODELS",
+    "STGAT",
+    "STGCN",
+    "STGCNPP",
+    "BaselineConfig",
+    "Lens",
+    "ModelSpec",
+    "STGATConfig",
+    "STGCNConfig",
+    "STGCNPPConfig",
+]
 
 _TABLE_1 = "Yan et al., AAAI 2018, arXiv 1801.07455, table 1"
 
@@ -18,6 +30,13 @@ MODELS: dict[str, ModelSpec] = {
             source="Yan et al., AAAI 2018, arXiv 1801.07455",
             config=STGCNConfig,
             build=STGCN,
+        ),
+        ModelSpec(
+            name="stgcn++",
+            what="ST-GCN with learned adjacency and multi-branch temporal convolutions",
+            source="Duan et al., ACM MM 2022, arXiv 2205.09443",
+            config=STGCNPPConfig,
+            build=STGCNPP,
         ),
         ModelSpec(
             name="stgat",

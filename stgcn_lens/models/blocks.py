@@ -19,14 +19,20 @@ class GraphConv(nn.Module):
     ----------
     adjacency : (K, V, V), from source joint v to target joint w.
     importance : learn a mask M on it, one at first.
+    learned : learn the adjacency itself, from the given one on; it may come to join any two joints.
     """
 
     adjacency: torch.Tensor
 
-    def __init__(self, c_in: int, c_out: int, adjacency: torch.Tensor, importance: bool = True) -> None:
+    def __init__(
+        self, c_in: int, c_out: int, adjacency: torch.Tensor, importance: bool = True, learned: bool = False
+    ) -> None:
         super().__init__()
         self.partitions, self.c_in, self.c_out = adjacency.shape[0], c_in, c_out
-        self.register_buffer("adjacency", adjacency, persistent=False)
+        if learned:
+            self.adjacency = nn.Parameter(adjacency.clone())
+        else:
+            self.register_buffer("adjacency", adjacency, persistent=False)
         self.importance = nn.Parameter(torch.ones_like(adjacency)) if importance else None
         self.conv = nn.Conv2d(c_in, self.partitions * c_out, kernel_size=1)
 

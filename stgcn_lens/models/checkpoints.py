@@ -15,8 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
-from stgcn_lens.data.transforms import Preprocessing
-from stgcn_lens.errors import CheckpointError, LensError
+from stgcn_lens.data.dataset import ClipSet
+from stgcn_lens.data.transforms import EARLIER, Preprocessing
+from stgcn_lens.errors import CheckpointError, DataError, LensError
 from stgcn_lens.files import atomic, file_hash
 from stgcn_lens.models import MODELS, Lens
 from stgcn_lens.runs import plain
@@ -36,6 +37,26 @@ class Loaded:
     layout: Layout
     about: dict[str, Any]
     hash: str
+
+    def check(self, clips: ClipSet, *, file: object = None, fix: str | None = None) -> None:
+        """`DataError` unless the clips have the joints, the bones and the channels that the network was trained on."""
+        ours, theirs = (clips.skeleton, clips.channels), (self.layout, int(self.about["channels"]))
+        if ours[0].name == theirs[0].name and ours[1] == theirs[1]:
+            return
+        told = [f"layout '{x.name}', {c} channels x {x.V} joints = {c * x.V} numbers a frame" for x, c in (ours, theirs)]
+        if ours[0].name == theirs[0].name:
+            mend = f"make clips of {theirs[1]} channels"
+        else:
+            bare = self.layout.name.partition("@")
+            name = f"{bare[0]}.toml" if bare[1] else bare[0]
+            mend = f"bring the clips to that layout: stgcn-lens data convert DATA OUT --to native --to-layout {name}"
+        raise DataError(
+            "the clips do not fit the model",
+            file=None if file is None else str(file),
+            got=told[0],
+            expected=told[1],
+            fix=mend + (f"; or {fix}" if fix else ""),
+        )
 
 
 def save(
@@ -100,7 +121,7 @@ def load(folder: Path | str, *, device: str = "cpu") -> Loaded:
                 fix="use the version of stgcn-lens that wrote it",
             )
         config = from_plain(spec.config, about["architecture"]["config"], described)
-        preprocessing = from_plain(Preprocessing, about["preprocessing"], described)
+        preprocessing = from_plain(Preprocessing, {**EARLIER, **about["preprocessing"]}, described)
         bones = tuple(tuple(bone) for bone in about["bones"])
         classes, channels, bodies = tuple(about["classes"]), int(about["channels"]), int(about["bodies"])
         expected_hash = about["weights_sha256"]

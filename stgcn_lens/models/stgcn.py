@@ -40,6 +40,8 @@ class STGCNConfig:
     """Frames that one temporal convolution sees (paper)."""
     importance: bool = True
     """Learnable edge importance mask on every adjacency (paper)."""
+    learned: bool = False
+    """Learn the adjacency itself, from the partition on, dense (pyskl's "init")."""
     dropout: float = 0.5
     """Dropout in every block but the first (paper: 0.5)."""
 
@@ -82,7 +84,7 @@ class STGCN(Trunk):
         for number, multiple in enumerate(multiples, start=1):
             blocks.append(
                 SpatioTemporalBlock(
-                    GraphConv(c_in, multiple * config.width, adjacency, config.importance),
+                    GraphConv(c_in, multiple * config.width, adjacency, config.importance, config.learned),
                     c_in,
                     multiple * config.width,
                     stride=2 if number in strided else 1,

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from stgcn_lens.errors import LensError
+from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import Layout
 
 
@@ -54,11 +54,11 @@ class Trunk(nn.Module):
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Clips (N, C, T, V, M) to the last block's features (N, M, C_L, T_L, V)."""
         if x.ndim != 5 or (x.shape[1], x.shape[3]) != (self.channels, self.layout.V):
-            raise LensError(
+            raise DataError(
                 f"the clips do not fit a model of layout '{self.layout.name}'",
                 got=f"{x.shape[1]} channels, {x.shape[3]} joints" if x.ndim == 5 else f"axes {tuple(x.shape)}",
                 expected=f"(N, C, T, V, M) with {self.channels} channels, {self.layout.V} joints",
-                fix="use clips of the layout and stream that the model was trained on",
+                fix="use clips of the layout that the model was trained on; `stgcn-lens data convert --to-layout` makes them",
             )
         n, c, t, v, m = x.shape
         y = self.entry(self.input(x.permute(0, 4, 1, 2, 3).reshape(n * m, c, t, v)))

@@ -16,7 +16,7 @@ def sgd(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
-        (free if parameter.ndim < 2 or name.endswith("importance") else decayed).append(parameter)
+        (free if parameter.ndim < 2 or name.endswith(("importance", "adjacency", "free")) else decayed).append(parameter)
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]
     return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=True)
 

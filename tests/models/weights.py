@@ -3,11 +3,12 @@
 import torch
 from torch import nn
 
-from stgcn_lens.models import MODELS, STGCN, BaselineConfig, STGATConfig, STGCNConfig
+from stgcn_lens.models import MODELS, STGCN, BaselineConfig, STGATConfig, STGCNConfig, STGCNPPConfig
 from stgcn_lens.skeleton import get_layout
 
 SMALL = {
     "stgcn": STGCNConfig(width=4),
+    "stgcn++": STGCNPPConfig(width=24, blocks=3, wider=(2,), strided=(3,)),
     "stgat": STGATConfig(width=8, heads=4),
     "local": BaselineConfig(width=4),
     "tcn": BaselineConfig(width=4),

@@ -64,9 +64,9 @@ def symmetric(a: np.ndarray, alpha: float = 0.001) -> np.ndarray:
 
 
 def column(a: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """A D^-1 with the column sums D of the whole graph."""
+    """A D^-1 with the column sums D of the whole graph (or of the partition itself)."""
     out = np.zeros_like(a)
     for i in range(len(a)):
         for k in range(len(a)):
-            out[i, k] = a[i, k] / sum(whole[:, k])
+            out[i, k] = a[i, k] / sum(whole[:, k]) if a[i, k] else 0
     return out

@@ -26,7 +26,7 @@ def messages(layout: Layout, strategy: str, normalisation: str) -> list[tuple[in
             if normalisation == "symmetric":
                 value = adjacency.symmetric(split[k])[j, i]
             else:
-                value = adjacency.column(split[k], split.sum(axis=0))[j, i]
+                value = adjacency.column(split[k], split.sum(axis=0) if normalisation == "column" else split[k])[j, i]
             if strategy == "distance-tied":  # "distance*" of table 1: w_0 = -w_1, so one weight serves both
                 value, k = (-value if k == 0 else value), 0
             out.append((k, j, i, float(np.float32(value))))
