@@ -15,6 +15,7 @@ from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.errors import LensError, RunError
 from stgcn_lens.runs import MANIFEST, Run
+from stgcn_lens.skeleton import from_record
 
 CHECKPOINT = Path(__file__).resolve().parents[1] / "checkpoints" / "demo"
 _DEMO_SUBJECT = 40  # of the test split
@@ -65,7 +66,7 @@ class Source:
     @property
     def layout(self) -> str:
         """Name of the skeletons' layout."""
-        return self.clips.layout if self.clips is not None else str(self.run.read_json("model.json")["layout"])
+        return self.clips.layout if self.clips is not None else from_record(self.run.read_json("model.json")).name
 
     def clip(self, row: ClipRow) -> Clip:
         """A clip as recorded; `RunError` if the clips are not there."""

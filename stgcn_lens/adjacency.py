@@ -5,7 +5,7 @@
 Kipf and Welling 2017 for the single-partition case.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.sparse.csgraph import shortest_path
@@ -70,12 +70,28 @@ PARTITIONS: dict[str, Callable[[Layout], list[np.ndarray]]] = {
     "spatial": _spatial,
     "spatial-release": _spatial_release,
 }
+MEASURED = "spatial-measured"  # "spatial" by distances that training measures, so that the layout alone is not enough
 
 
-def subsets(layout: Layout, strategy: str) -> np.ndarray:
-    """0/1 matrices A_j with sum_j A_j = A + I (ST-GCN eq. 10), shape (K, V, V), before normalisation."""
+def subsets(layout: Layout, strategy: str, radius: Sequence[float] | None = None) -> np.ndarray:
+    """0/1 matrices A_j with sum_j A_j = A + I (ST-GCN eq. 10), shape (K, V, V), before normalisation.
+
+    Parameters
+    ----------
+    radius : for `MEASURED` only: of every joint the mean distance to the centre of gravity (r_i of eq. 8).
+    """
+    if strategy == MEASURED:
+        if radius is None or len(radius) != layout.V or not np.isfinite(radius).all():
+            raise LensError(
+                f"partition '{MEASURED}' needs the joints' distances from the centre of gravity",
+                got="none" if radius is None else f"{len(radius)} of them",
+                expected=f"{layout.V} finite numbers",
+                fix="an ST-GCN that is trained with it measures them over its training clips",
+            )
+        return np.stack(_by_radius(layout, np.asarray(radius, dtype=float)))
     if strategy not in PARTITIONS:
-        raise LensError("unknown partition strategy", got=repr(strategy), expected=f"one of {', '.join(PARTITIONS)}")
+        known = ", ".join([*PARTITIONS, MEASURED])
+        raise LensError("unknown partition strategy", got=repr(strategy), expected=f"one of {known}")
     return np.stack(PARTITIONS[strategy](layout))
 
 
@@ -104,8 +120,13 @@ NORMALISATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def partitions(layout: Layout, strategy: str = "spatial", normalisation: str = "symmetric") -> np.ndarray:
-    """Normalised partition matrices, shape (K, V, V), float32.
+def partitions(
+    layout: Layout,
+    strategy: str = "spatial",
+    normalisation: str = "symmetric",
+    radius: Sequence[float] | None = None,
+) -> np.ndarray:
+    """Normalised partition matrices, shape (K, V, V), float32; `radius` is that of `subsets`.
 
     K is 1 for `uniform` and `distance-tied` (whose two matrices share one weight with opposite signs,
     w_0 = -w_1, "distance*" of ST-GCN table 1), 2 for `distance`, 3 for the spatial ones.
@@ -114,7 +135,7 @@ def partitions(layout: Layout, strategy: str = "spatial", normalisation: str = "
         raise LensError(
             "unknown normalisation", got=repr(normalisation), expected=f"one of {', '.join(NORMALISATIONS)}"
         )
-    split = subsets(layout, strategy)
+    split = subsets(layout, strategy, radius)
     a = NORMALISATIONS[normalisation](split)
     if strategy == "distance-tied":
         a = (a[1] - a[0])[None]

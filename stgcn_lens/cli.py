@@ -1,6 +1,7 @@
 """The command `stgcn-lens VERB ...`: flags from dataclasses, one line of result, one line of error.
 
-Results go to stdout, progress and errors to stderr. Exit status: 0 done, 1 the work failed, 2 bad usage or input.
+Results go to stdout, progress and errors to stderr. Exit status: 0 done, 1 the work failed, 2 bad usage or input,
+3 done (`data info`, `data convert`), but clips were left out.
 """
 
 import io
@@ -23,13 +24,21 @@ from stgcn_lens.runs import plain
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "synthetic people, a trained network, its analysis and the app, from nothing"),
     "train": ("train", "train a network on your recordings into a run folder"),
+    "adopt": ("adopt", "a run from weights that are trained already, and clips of yours"),
+    "evaluate": ("evaluate", "scores of a run on its own clips or on others"),
+    "fuse": ("fuse", "sum the scores of several networks, clip by clip"),
     "embed": ("embed", "windowed features of every clip at every layer"),
     "graph": ("graph", "neighbourhood graphs and label errors of every layer"),
     "explain": ("explain", "saliency of every layer for every clip"),
     "report": ("report", "one self-contained HTML page"),
     "analyse": ("analyse", "embed, graph, explain and report in a row"),
     "app": ("app", "open the workbench in a browser"),
+    "checkpoint info": ("checkpoint_info", "what a checkpoint is, ours or others'"),
+    "checkpoint import": ("checkpoint_import", "weights of the released ST-GCN, of pyskl and mmaction2"),
+    "checkpoint export": ("checkpoint_export", "an ST-GCN under the names of the released code"),
     "data info": ("data_info", "what is understood of a file or folder of clips"),
+    "data convert": ("data_convert", "write clips of any known format in another one"),
+    "data missing": ("data_missing", "NTU files in which no body was tracked"),
 }
 
 
@@ -105,12 +114,17 @@ def _split(words: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _parse(verb: str, words: list[str], command: ModuleType) -> Any:
-    """Flags to the command's frozen `Args`; `--help` ends in the example, wrong flags are told in one line."""
+    """Flags to the command's frozen `Args`; `--help` ends in the example, wrong flags are told in one line.
+
+    A command whose flags depend on one of them has `args_for(words)`: the `Args` for these words, and the words that
+    show their help.
+    """
+    kind, shown = command.args_for(words) if hasattr(command, "args_for") else (command.Args, verb)
     said = io.StringIO()
     try:
         with redirect_stderr(said):
             return tyro.cli(
-                command.Args,
+                kind,
                 args=words,
                 prog=f"stgcn-lens {verb}",
                 description=f"{COMMANDS[verb][1][0].upper()}{COMMANDS[verb][1][1:]}.\n\n{command.__doc__ or ''}",
@@ -120,14 +134,21 @@ def _parse(verb: str, words: list[str], command: ModuleType) -> Any:
         if not stop.code:
             print(f"example:\n  {command.EXAMPLE}")
             raise
-        raise LensError(_boxed(said.getvalue()), fix=f"see: stgcn-lens {verb} --help") from None
+        raise LensError(_boxed(said.getvalue()), fix=f"see: stgcn-lens {shown} --help") from None
 
 
 def _boxed(text: str) -> str:
     """What tyro says in a box, up to the box's first rule, as one line."""
-    inside = [line.strip("│ ") for line in text.splitlines() if line.startswith("│")]
-    ends = [i for i, line in enumerate(inside) if line and not line.strip("─")]
-    return _line(" ".join(inside[: ends[0]] if ends else inside)) or _line(text)
+    drawn = [line for line in text.splitlines() if line.startswith("│")]
+    sections: list[list[str]] = [[]]
+    for line in (line.strip("│ ") for line in drawn or text.splitlines()):
+        if line and not line.strip("─-"):
+            sections.append([])
+        else:
+            sections[-1].append(line)
+    # Where the output has no such signs, the box has no frame, and its title is a section of its own.
+    said = sections[0] if drawn or len(sections) == 1 else sections[1]
+    return _line(" ".join(said)) or _line(text)
 
 
 def _line(text: str) -> str:

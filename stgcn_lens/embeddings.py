@@ -37,7 +37,7 @@ class EmbedConfig:
     how: str = "mean"
     """mean of a window's frames, or their concatenation (a short last window then repeats its last frame)."""
     split: str = "test"
-    """Which clips of the run: test, train or all."""
+    """Which clips of the run: test, val, train or all of these."""
     batch: int = 32
     """Clips per forward pass; does not change the result."""
 
@@ -50,8 +50,8 @@ class EmbedConfig:
             )
         if self.how not in ("mean", "concatenate"):
             raise LensError("unknown way to make a window", got=repr(self.how), expected="mean or concatenate")
-        if self.split not in ("test", "train", "all"):
-            raise LensError("unknown split", got=repr(self.split), expected="test, train or all")
+        if self.split not in ("test", "val", "train", "all"):
+            raise LensError("unknown split", got=repr(self.split), expected="test, val, train or all")
 
 
 def windows(features: np.ndarray, config: EmbedConfig, layer_stride: int) -> np.ndarray:
@@ -95,7 +95,7 @@ def embed(
     DataError : a feature is not finite; names clip and layer.
     """
     inputs = {"train": run.key("train"), "weights": str(run.manifest()["stages"]["train"].get("weights"))}
-    sides = ("train", "test") if config.split == "all" else (config.split,)
+    sides = ("train", "val", "test") if config.split == "all" else (config.split,)
     # A clip without a label would have no place in any label error.
     chosen = np.array(
         [i for i, row in enumerate(read_clips(run)) if row["split"] in sides and row["label"]], dtype=np.int64
@@ -167,18 +167,16 @@ def _embed_batch(
 
 
 def open_model(run: Run, device: str) -> tuple[Loaded, ClipSet]:
-    """The run's network and its clips; `RunError` if these are not the ones that `train` left there."""
+    """The run's network and its clips.
+
+    Raises
+    ------
+    DataError : the clips are of another layout or have other channels than the network.
+    RunError : they are not the ones that `train` left there.
+    """
     loaded, clips = load(run.path, device=device), open_clips(run)
     mend = f"put the clips of that training back, or train anew: stgcn-lens train --data DATA --out {run.path}"
-    wanted = loaded.layout.name, loaded.about["channels"]
-    if (clips.layout, clips.channels) != wanted:
-        raise RunError(
-            "the clips of the run do not fit its model",
-            file=clips.folder,
-            got=f"layout '{clips.layout}' with {clips.channels} channels",
-            expected=f"layout '{wanted[0]}' with {wanted[1]} channels, as in {run / 'model.json'}",
-            fix=mend,
-        )
+    loaded.check(clips, file=clips.folder, fix=mend)
     trained = run.manifest()["stages"]["train"]["inputs"]["clips"]
     if clips.fingerprint() != trained:
         got, expected = (f"fingerprint {text[:12]}..." for text in (clips.fingerprint(), trained))

@@ -86,7 +86,7 @@ def test_overlapping_windows_cover_all_rows_and_none_begins_past_the_need(step) 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"window": 0}, {"stride": 0}, {"window": 4, "stride": 5}, {"batch": 0}, {"how": "max"}, {"split": "val"}]
+    "wrong", [{"window": 0}, {"stride": 0}, {"window": 4, "stride": 5}, {"batch": 0}, {"how": "max"}, {"split": "none"}]
 )
 def test_impossible_settings_are_refused_with_what_was_got(wrong) -> None:
     with pytest.raises(LensError, match=f"got .*{next(iter(wrong.values()))}.*expected"):
@@ -248,9 +248,10 @@ def test_graphs_of_an_earlier_embedding_are_stale_and_made_again(fresh) -> None:
 def test_clips_of_another_layout_are_refused(fresh) -> None:
     tiny.clips(8, layout="kinect20").save(fresh / "data")
     wanted = (
-        r"data: the clips of the run do not fit its model: got layout 'kinect20' .* expected layout 'ntu25' .*train"
+        r"data: the clips do not fit the model: got layout 'kinect20', 3 channels x 20 joints = 60 numbers a frame, "
+        r"expected layout 'ntu25', 3 channels x 25 joints = 75 numbers a frame; .* --to-layout ntu25; or .* train"
     )
-    with pytest.raises(RunError, match=wanted):
+    with pytest.raises(DataError, match=wanted):
         open_model(fresh, "cpu")
 
 

@@ -93,7 +93,6 @@ def table(target: Run) -> list[dict[str, str]]:
 def activations(net: STGCN, clip: Clip, prep: Preprocessing, bodies: int) -> dict[str, np.ndarray]:
     """Layer -> (M, C_l, T_l, V) of one clip, by calling one module after the other; and "logits" (classes,)."""
     x = torch.from_numpy(prepare(clip, prep, bodies).x)  # (C, T, V, M)
-    c, t, v, m = x.shape
     with torch.no_grad():
         h = x.permute(3, 0, 1, 2)
         found = {"input": h.numpy().copy()}

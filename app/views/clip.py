@@ -50,8 +50,11 @@ def _sentence(chosen: state.Selection, seen: compute.Explained, layer: str) -> s
         where = f"At {plain(layer)} nothing in this clip speaks for *{plain(classes[seen.target])}*."
     else:
         joint, frame = _peak(seen, layer)
+        # A network that takes all joints as one vector does not tell them apart.
+        alike = float(np.ptp(seen.maps[layer], axis=1).max()) <= 1e-4 * float(seen.maps[layer].max())
+        place = "is the same for every joint and peaks" if alike else f"peaks in the **{plain(joint)}**"
         where = (
-            f"At {plain(layer)} the evidence for *{plain(classes[seen.target])}* peaks in the **{plain(joint)}** "
+            f"At {plain(layer)} the evidence for *{plain(classes[seen.target])}* {place} "
             f"at {frame / seen.clip.fps:.1f} s."
         )
     return f"{truth}{mark or '.'} {where} Move *Layer* to see where the network looks at each depth."

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+SOME_LEFT_OUT = 3  # exit status: done, but clips were left out
+
 
 @dataclass(frozen=True, kw_only=True)
 class Common:

@@ -17,7 +17,10 @@ _HOME = {
     "read": "readers",
     "READERS": "readers",
 }
-_SUBMODULES = ("bodies", "clip", "dataset", "info", "readers", "splits", "streams", "synthetic", "transforms")
+_SUBMODULES = (
+    *("bodies", "clip", "dataset", "gaps", "info", "missing", "protocols", "readers", "sides", "splits", "streams"),
+    *("synthetic", "transforms", "validation"),
+)
 __all__ = [*_HOME, *_SUBMODULES]
 
 

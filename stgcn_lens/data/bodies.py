@@ -1,6 +1,4 @@
-"""Which bodies and which frames of a clip are kept: selection, empty ends, gaps."""
-
-from itertools import pairwise
+"""Which bodies and which frames of a clip are kept: selection and empty ends."""
 
 import numpy as np
 
@@ -61,7 +59,7 @@ def select_bodies(clip: Clip, bodies: int = 2, max_flatness: float = 0.8) -> Cli
         ratio = flatness(clip)
         upright = [body for body in order if ratio[body] <= max_flatness]
         order = upright or order[:1]
-    return _take(clip, bodies=order[:bodies])
+    return take(clip, bodies=order[:bodies])
 
 
 def drop_empty(clip: Clip) -> Clip:
@@ -69,33 +67,7 @@ def drop_empty(clip: Clip) -> Clip:
     filled = np.flatnonzero(clip.valid.any(axis=1))
     if not len(filled):
         return clip
-    return _take(clip, frames=np.arange(filled[0], filled[-1] + 1))
-
-
-def fill_gaps(clip: Clip, max_gap: int = 10) -> Clip:
-    """Interpolate the gaps of each body linearly where they last at most `max_gap` frames.
-
-    Only gaps between two frames with the body are filled, never its beginning or end; a longer gap stays
-    absent. Frames between the first and the last filled one that hold no body at all are then removed. Evidence is not
-    invented: it stays false in filled frames.
-    """
-    xyz, valid = clip.xyz.copy(), clip.valid.copy()
-    for body in range(clip.bodies):
-        track = xyz[..., body]  # a view, (C, T, V)
-        for before, after in pairwise(np.flatnonzero(valid[:, body])):
-            if 1 < after - before <= max_gap + 1:
-                gap = np.arange(before + 1, after)
-                weight = ((gap - before) / (after - before)).astype(np.float32)[:, None]
-                track[:, gap] = (1 - weight) * track[:, [before]] + weight * track[:, [after]]
-                valid[gap, body] = True
-    clip = clip.replace(xyz=xyz, valid=valid)
-    filled = valid.any(axis=1)
-    if not filled.any():
-        return clip
-    first, last = np.flatnonzero(filled)[[0, -1]]
-    frame = np.arange(clip.frames)
-    keep = filled | (frame < first) | (frame > last)
-    return clip if keep.all() else _take(clip, frames=np.flatnonzero(keep))
+    return take(clip, frames=np.arange(filled[0], filled[-1] + 1))
 
 
 def clear_absent(clip: Clip) -> Clip:
@@ -104,12 +76,7 @@ def clear_absent(clip: Clip) -> Clip:
     return clip.replace(xyz=xyz)
 
 
-def _ever_there(clip: Clip) -> list[int]:
-    """Slots in which a body is present in at least one frame."""
-    return [int(body) for body in np.flatnonzero(clip.valid.any(axis=0))]
-
-
-def _take(clip: Clip, *, frames: np.ndarray | None = None, bodies: list[int] | None = None) -> Clip:
+def take(clip: Clip, *, frames: np.ndarray | None = None, bodies: list[int] | None = None) -> Clip:
     """Chosen frames and body slots of everything that a clip has per frame and body."""
     t = np.arange(clip.frames) if frames is None else frames
     m = np.arange(clip.bodies) if bodies is None else np.array(bodies)
@@ -117,3 +84,8 @@ def _take(clip: Clip, *, frames: np.ndarray | None = None, bodies: list[int] | N
     return clip.replace(
         xyz=np.ascontiguousarray(clip.xyz[:, t][..., m]), valid=clip.valid[np.ix_(t, m)], evidence=evidence
     )
+
+
+def _ever_there(clip: Clip) -> list[int]:
+    """Slots in which a body is present in at least one frame."""
+    return [int(body) for body in np.flatnonzero(clip.valid.any(axis=0))]

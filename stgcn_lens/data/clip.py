@@ -7,6 +7,8 @@ import numpy as np
 from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import Layout, get_layout
 
+LARGEST = 1e18  # of a coordinate: squares of larger ones leave float32
+
 
 @dataclass(frozen=True, eq=False)
 class Clip:
@@ -88,16 +90,18 @@ def check(clip: Clip, *, file: object = None) -> Clip:
         raise DataError("the clip has no frames", file=where, got=0, expected="at least 1")
     if not clip.valid.any():
         raise DataError("no body in any frame", file=where, got=f"{t} empty frames", expected="at least one body")
-    finite = np.isfinite(clip.xyz).all(axis=(0, 2))
-    if not finite[clip.valid].all():
-        frame = int(np.flatnonzero((~finite & clip.valid).any(axis=1))[0])
-        joint = int(np.flatnonzero(~np.isfinite(clip.xyz[:, frame]).all(axis=(0, 2)))[0])
+    usable = (clip.xyz <= LARGEST) & (clip.xyz >= -LARGEST)  # false for NaN, too
+    if not usable.all(axis=(0, 2))[clip.valid].all():
+        wrong = ~usable & clip.valid[None, :, None]  # (C, T, V, M)
+        frame = int(np.flatnonzero(wrong.any(axis=(0, 2, 3)))[0])
+        joint = int(np.flatnonzero(wrong[:, frame].any(axis=(0, 2)))[0])
+        finite = np.isfinite(clip.xyz[:, frame, joint]).all()
         raise DataError(
-            "a coordinate is not a finite number",
+            "a coordinate is too large to compute with" if finite else "a coordinate is not a finite number",
             file=where,
             frame=frame,
             got=f"{clip.xyz[:, frame, joint].ravel().tolist()} at joint {layout.joints[joint]}",
-            expected="finite numbers",
+            expected=f"numbers up to {LARGEST:g}" if finite else "finite numbers",
             fix="repair or remove the clip",
         )
     return clip

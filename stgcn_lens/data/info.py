@@ -1,18 +1,23 @@
 """What lies at a path: format, clips, classes, lengths, duplicates, faults; read clip by clip, nothing is kept."""
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from stgcn_lens.data.clip import Clip
-from stgcn_lens.data.dataset import Fault
-from stgcn_lens.data.readers import Source, nothing_read, recognise
-from stgcn_lens.data.readers.source import Progress
-from stgcn_lens.data.splits import PROTOCOLS, describe
-from stgcn_lens.files import fingerprint
+from stgcn_lens.data.dataset import ClipSet, Fault, Row
+from stgcn_lens.data.native import open_set
+from stgcn_lens.data.opened import Source, nothing_read
+from stgcn_lens.data.readers import native, recognise
+from stgcn_lens.data.remarks import origin, remarks
+from stgcn_lens.data.source import Progress
+from stgcn_lens.data.splits import AXES, PROTOCOLS, complete, families, split
+from stgcn_lens.data.tally import Sample, Tally
+from stgcn_lens.data.transforms import Preprocessing
+from stgcn_lens.errors import DataError
 
 BINS = 10  # of the histogram of lengths
 
@@ -23,18 +28,29 @@ class Info:
 
     Attributes
     ----------
-    path, format, layout, joints, channels, units, fps, protocol : what was understood.
+    path, format, layout, joints, channels, units, fps, protocol : what was understood; units and fps are the first
+        clip's.
+    most : where not None, only so many clips were looked at, the first ones; all counts are of these.
     clips, frames : how many there are in all.
     classes : class name -> clips, in label order, also where there is none; `unlabelled`: clips without a label.
     subjects, views, setups : id -> clips; ids that no name gives are left out.
+    sides : the sides that the source itself puts clips on -> clips.
+    splits : subject, view, setup, ... -> clips on each side, or why there is no such split.
+    complete : how the number of clips compares to what the protocol's authors count; None where nothing is known.
     shortest, median, longest : clip lengths in frames.
     histogram : (from, to, clips) with `to` included.
-    bodies : body slots of a clip -> clips.
+    bodies : body slots of a clip -> clips; `at_once`: the most bodies in one frame of a clip -> clips.
     absent : share of frames and body slots in which the body is not there, [0, 1].
+    missing : joint -> share of the present bodies' frames in which it is not detected, [0, 1]; see
+        `tally.undetected`. The origin is never missing.
+    origin : the joint that clips are centred on, None where they are not.
     extent : per channel, (lowest, highest) coordinate of a present body.
     duplicates : groups of names whose coordinates are equal.
-    faults : what was left out, and why.
-    bytes : memory that the coordinates and masks need.
+    unusable : clips that training leaves out with default preprocessing, and why.
+    remarks : what may surprise in the data, in sentences.
+    faults : what was left out, and why; `earlier`: what was when this native set was made, and is told again.
+    bytes : memory that the coordinates and masks need; a native set of the clips is as large on disk.
+    prepared_bytes : disk that training needs for the prepared clips, with default preprocessing.
     """
 
     path: str
@@ -45,6 +61,7 @@ class Info:
     units: str
     fps: float
     protocol: str
+    most: int | None
     clips: int
     frames: int
     classes: dict[str, int]
@@ -52,135 +69,190 @@ class Info:
     subjects: dict[int, int]
     views: dict[int, int]
     setups: dict[int, int]
+    sides: dict[str, int]
+    splits: dict[str, dict[str, int] | str]
+    complete: str | None
     shortest: int
     median: float
     longest: int
     histogram: tuple[tuple[int, int, int], ...]
     bodies: dict[int, int]
+    at_once: dict[int, int]
     absent: float
+    missing: dict[str, float]
+    origin: str | None
     extent: tuple[tuple[float, float], ...]
     duplicates: tuple[tuple[str, ...], ...]
+    unusable: tuple[Fault, ...]
+    remarks: tuple[str, ...]
     faults: tuple[Fault, ...]
+    earlier: tuple[Fault, ...]
     bytes: int
+    prepared_bytes: int
+
+    @property
+    def left_out(self) -> int:
+        """Number of clips or files that were left out."""
+        return sum(fault.dropped == "clip" for fault in self.faults)
 
     def text(self, most: int = 40) -> str:
-        """For a terminal; of classes, duplicates and faults at most `most` each, the rest counted."""
-        units = f"{self.units}, {self.fps:g} frames/s"
-        used = [(i, name, n) for i, (name, n) in enumerate(self.classes.items(), 1) if n]
-        lines = [
-            f"{self.path}: {self.format}, {self.clips} clips, {self.frames} frames",
-            f"layout     {self.layout}: {self.joints} joints, {self.channels} channels, {units}",
-            f"lengths    {self.shortest} to {self.longest} frames, median {self.median:g}",
-            *_bars(self.histogram),
-            "bodies     "
-            + ", ".join(f"{n} with {m} in it" for m, n in self.bodies.items())
-            + (f"; {self.absent:.1%} of their frames absent" if self.absent else ""),
-            "extent     " + ", ".join(f"{low:.2f} to {high:.2f}" for low, high in self.extent),
-            *_ids("subject", self.subjects),
-            *_ids("view", self.views),
-            *_ids("setup", self.setups),
-            f"splits     {self.protocol}: " + "; ".join(describe(self.protocol, by) for by in _axes(self.protocol)),
-            f"memory     {_size(self.bytes)}",
-            f"classes    {len(self.classes)}"
-            + f", of which {len(used)} have clips" * (len(used) < len(self.classes))
-            + f"; clips without a label: {self.unlabelled}" * bool(self.unlabelled),
-            *_some([f"  {i:4d}  {n:5d}  {name}" for i, name, n in used], most),
-            "duplicates " + (f"groups of equal clips: {len(self.duplicates)}" if self.duplicates else "none"),
-            *_some([f"  {' = '.join(names)}" for names in self.duplicates], most),
-            f"faults     {self._faults()}",
-            *_some([f"  {fault.file}: {fault.reason}" for fault in self.faults], most),
-        ]
-        return "\n".join(lines)
+        """For a terminal; of classes, duplicates and faults at most `most` lines each, the rest counted."""
+        from stgcn_lens.data.overview import overview
 
-    def _faults(self) -> str:
-        if not self.faults:
-            return "none"
-        lost = sum(fault.dropped == "clip" for fault in self.faults)
-        frames = sum(fault.frames for fault in self.faults)
-        return f"{len(self.faults)}; clips dropped: {lost}; frames without a body: {frames}"
+        return overview(self, most)
 
 
 def inspect(
-    path: Path | str, format: str = "auto", layout: str | None = None, progress: Progress | None = None
+    path: Path | str,
+    format: str = "auto",
+    layout: str | None = None,
+    progress: Progress | None = None,
+    most: int | None = None,
+    to_layout: str | None = None,
 ) -> Info:
     """Read everything at `path` once, one clip at a time, and describe it.
+
+    Parameters
+    ----------
+    path, format, layout, to_layout : see `readers.recognise`.
+    progress : called with (clips or files done, in all).
+    most : look at the first so many clips only.
 
     Raises
     ------
     DataError
         where nothing could be read; see `readers.recognise`.
     """
-    source = recognise(path, format, layout)
+    return survey(path, format, layout, progress, most, to_layout)[0]
+
+
+def survey(
+    path: Path | str,
+    format: str = "auto",
+    layout: str | None = None,
+    progress: Progress | None = None,
+    most: int | None = None,
+    to_layout: str | None = None,
+) -> tuple[Info, tuple[Sample, ...]]:
+    """`inspect`, and a few frames of up to three clips."""
+    if most is not None and most < 1:
+        raise DataError("too few clips to look at", got=most, expected="at least 1")
+    source = recognise(path, format, layout, to_layout)
     faults: list[Fault] = []
-    tally = _Tally()
-    for clip in source.clips(faults.append, progress):
+    tally = Tally()
+    cut = False
+    for clip in source.clips(faults.append, progress if most is None else None):
+        if len(tally.rows) == most:
+            cut = True
+            break
         tally.add(clip)
-    if tally.last is None:
+        if most is not None and progress is not None:
+            progress(len(tally.rows), most)
+    if tally.first is None:
         raise nothing_read(source, faults)
-    return tally.info(source, tally.last, faults)
+    return _info(source, tally, faults, most if cut else None), tally.samples()
 
 
-class _Tally:
-    """Counts over a stream of clips."""
+def _info(source: Source, tally: Tally, faults: Sequence[Fault], most: int | None) -> Info:
+    first, rows = tally.first, tally.rows
+    assert first is not None
+    layout, lengths = first.skeleton, [row.frames for row in rows]
+    centred = origin(tally, layout)
+    sides = _sides(source, tally)
+    equal = [places for places in tally.equal.values() if len(places) > 1]
+    slots = max(row.bodies for row in rows)
+    earlier: tuple[Fault, ...] = ()
+    if source.reader.name == "native":
+        earlier = open_set(native.folder_of(source.home)).faults
+    known = set(earlier)
+    return Info(
+        path=str(source.path),
+        format=source.reader.name,
+        layout=first.layout,
+        joints=layout.V,
+        channels=first.xyz.shape[0],
+        units=first.units,
+        fps=first.fps,
+        protocol=source.protocol,
+        most=most,
+        clips=len(rows),
+        frames=sum(lengths),
+        classes=_classes(source.classes, rows),
+        unlabelled=sum(row.label is None for row in rows),
+        subjects=_counted(row.subject for row in rows),
+        views=_counted(row.view for row in rows),
+        setups=_counted(row.setup for row in rows),
+        sides=_counted(side for row in rows for side in row.splits),
+        splits={by: side if isinstance(side, str) else _counted(side.tolist()) for by, side in sides.items()},
+        complete=None if most is not None else complete(rows, source.protocol),
+        shortest=min(lengths),
+        median=float(np.median(lengths)),
+        longest=max(lengths),
+        histogram=histogram(lengths),
+        bodies=_counted(row.bodies for row in rows),
+        at_once=dict(sorted(tally.at_once.items())),
+        absent=1 - tally.present / tally.cells,
+        missing={
+            joint: 0.0 if joint == centred else float(lost) / tally.present
+            for joint, lost in zip(layout.joints, tally.lost, strict=True)
+        },
+        origin=centred,
+        extent=tuple((float(low), float(high)) for low, high in tally.extent.T),
+        duplicates=tuple(tuple(rows[i].name for i in places) for places in equal),
+        unusable=tuple(tally.unusable),
+        remarks=remarks(tally, source.classes, equal, sides),
+        faults=tuple(fault for fault in faults if fault not in known),
+        earlier=earlier,
+        bytes=tally.bytes,
+        prepared_bytes=prepared_bytes(len(rows), first.xyz.shape[0], layout.V, slots),
+    )
 
-    def __init__(self) -> None:
-        self.last: Clip | None = None
-        self.labels: Counter[int | None] = Counter()
-        self.ids: dict[str, Counter[int]] = {by: Counter() for by in ("subject", "view", "setup")}
-        self.lengths: list[int] = []
-        self.bodies: Counter[int] = Counter()
-        self.names: defaultdict[str, list[str]] = defaultdict(list)
-        self.extent: list[np.ndarray] = []
-        self.cells = self.present = self.bytes = 0
 
-    def add(self, clip: Clip) -> None:
-        self.last = clip
-        self.labels[clip.label] += 1
-        for by, counts in self.ids.items():
-            if (number := getattr(clip, by)) is not None:
-                counts[number] += 1
-        self.lengths.append(clip.frames)
-        self.bodies[clip.bodies] += 1
-        digest = fingerprint(repr(clip.xyz.shape))
-        digest.update(np.ascontiguousarray(clip.xyz).data)
-        digest.update(np.ascontiguousarray(clip.valid).data)
-        self.names[digest.hexdigest()].append(clip.name)
-        there = clip.xyz.transpose(0, 1, 3, 2)[:, clip.valid].reshape(clip.xyz.shape[0], -1)
-        now = [np.stack([there.min(axis=1), there.max(axis=1)])]
-        known = np.stack([*self.extent, *now])
-        self.extent = [np.stack([known[:, 0].min(axis=0), known[:, 1].max(axis=0)])]
-        self.cells += clip.valid.size
-        self.present += int(clip.valid.sum())
-        self.bytes += clip.xyz.nbytes + clip.valid.nbytes
+def _sides(source: Source, tally: Tally) -> dict[str, np.ndarray | str]:
+    """What `--split` may say -> side of every clip, or why not; what nobody would try is left out."""
+    first = tally.first
+    assert first is not None
+    nothing = np.zeros((0, first.skeleton.V, first.xyz.shape[0]), np.float32)
+    table = ClipSet(  # without coordinates: a split asks for the rows only
+        rows=tuple(tally.rows),
+        classes=source.classes,
+        layout=first.layout,
+        xyz=nothing,
+        valid=np.zeros(0, bool),
+        source=source.reader.name,
+        protocol=source.protocol,
+    )
+    sides: dict[str, np.ndarray | str] = {}
+    given = [family or "file" for family in families(tally.rows)]
+    for by in [*AXES, *given]:
+        try:
+            sides[by] = split(table, by)
+        except DataError as error:
+            known = by in given or any(getattr(row, by) is not None for row in tally.rows)
+            if known and (by in given or by in PROTOCOLS.get(source.protocol, {by: ()})):
+                sides[by] = f"{error.what}: got {error.got}"
+    return sides
 
-    def info(self, source: Source, clip: Clip, faults: Sequence[Fault]) -> Info:
-        return Info(
-            path=str(source.path),
-            format=source.reader.name,
-            layout=clip.layout,
-            joints=clip.skeleton.V,
-            channels=clip.xyz.shape[0],
-            units=clip.units,
-            fps=clip.fps,
-            protocol=source.protocol,
-            clips=len(self.lengths),
-            frames=sum(self.lengths),
-            classes={name: self.labels[i] for i, name in enumerate(source.classes)},
-            unlabelled=self.labels[None],
-            subjects=dict(sorted(self.ids["subject"].items())),
-            views=dict(sorted(self.ids["view"].items())),
-            setups=dict(sorted(self.ids["setup"].items())),
-            shortest=min(self.lengths),
-            median=float(np.median(self.lengths)),
-            longest=max(self.lengths),
-            histogram=histogram(self.lengths),
-            bodies=dict(sorted(self.bodies.items())),
-            absent=1 - self.present / self.cells,
-            extent=tuple((float(low), float(high)) for low, high in self.extent[0].T),
-            duplicates=tuple(tuple(names) for names in self.names.values() if len(names) > 1),
-            faults=tuple(faults),
-            bytes=self.bytes,
-        )
+
+def _counted(things: Iterable[Any]) -> dict[Any, int]:
+    """Thing -> how often, sorted; None is not counted."""
+    return dict(sorted(Counter(thing for thing in things if thing is not None).items()))
+
+
+def _classes(names: Sequence[str], rows: Sequence[Row]) -> dict[str, int]:
+    """Class name -> clips; names that occur twice are told apart by their number."""
+    counts = Counter(row.label for row in rows)
+    told: dict[str, int] = {}
+    for i, name in enumerate(names):
+        told[name if name not in told else f"{name} ({i + 1})"] = counts[i]
+    return told
+
+
+def prepared_bytes(clips: int, channels: int, joints: int, slots: int) -> int:
+    """Size of the clips that training keeps prepared (`training.prepared`), with default preprocessing."""
+    prep = Preprocessing()
+    bodies = max(1, min(prep.bodies, slots))
+    return clips * prep.frames * bodies * (channels * joints * 4 + 1)
 
 
 def histogram(lengths: Sequence[int], bins: int = BINS) -> tuple[tuple[int, int, int], ...]:
@@ -190,30 +262,3 @@ def histogram(lengths: Sequence[int], bins: int = BINS) -> tuple[tuple[int, int,
     starts = range(low, high + 1, width)
     counts = np.bincount((np.asarray(lengths) - low) // width, minlength=len(starts))
     return tuple((start, start + width - 1, int(n)) for start, n in zip(starts, counts, strict=True))
-
-
-def _bars(rows: Sequence[tuple[int, int, int]]) -> list[str]:
-    top = max(n for *_, n in rows)
-    return [f"  {low:5d} to {high:<5d} {n:6d} {'#' * -(-30 * n // top)}" for low, high, n in rows]
-
-
-def _ids(name: str, counts: dict[int, int]) -> list[str]:
-    if not counts:
-        return [f"{name + 's':<10} not known"]
-    each = ", ".join(f"{number} ({n})" for number, n in counts.items())
-    return [f"{name + 's':<10} {len(counts)}, id (clips): {each}"]
-
-
-def _some(lines: list[str], most: int) -> list[str]:
-    return lines if len(lines) <= most else [*lines[:most], f"  ... and {len(lines) - most} more"]
-
-
-def _axes(protocol: str) -> list[str]:
-    return list(PROTOCOLS.get(protocol, PROTOCOLS["generic"]))
-
-
-def _size(n: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6)):
-        if n >= size:
-            return f"{n / size:.1f} {unit}"
-    return f"{n / 1e3:.1f} kB"

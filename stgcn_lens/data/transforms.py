@@ -9,14 +9,19 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from stgcn_lens.data.bodies import clear_absent, drop_empty, fill_gaps, select_bodies
+from stgcn_lens.data.bodies import clear_absent, drop_empty, select_bodies
 from stgcn_lens.data.clip import Clip, check
+from stgcn_lens.data.gaps import GAP, fill_gaps, fill_joints, refuse_long
 from stgcn_lens.data.streams import STREAMS, stream
 from stgcn_lens.errors import DataError
 
 Centre = Literal["first", "every", "none"]
 Fit = Literal["resample", "replay", "crop"]
 Stream = Literal["joint", "bone", "joint-motion", "bone-motion"]
+LongGaps = Literal["refuse", "cut"]
+
+# What a model.json means that was written before these switches were.
+EARLIER = {"long_gaps": "cut", "joint_gap": 0}
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,12 @@ class Preprocessing:
     """Drop a body wider than this many times its height, unless it is the best one (usual for NTU); 0: never."""
     drop_empty: bool = True
     """Cut off leading and trailing frames without a body (ours)."""
-    max_gap: int = 10
+    max_gap: int = GAP
     """Interpolate gaps of a body up to this many frames (ours: a third of a second at 30 fps)."""
+    long_gaps: LongGaps = "refuse"
+    """Refuse a clip in which nobody is there for longer than that, or cut these frames out of it (ours)."""
+    joint_gap: int = 0
+    """Give a 2-D joint that was not detected for up to this many frames an interpolated place (0: never)."""
     centre: Centre = "first"
     """Origin at the centre joint of the first frame (keeps locomotion), of every frame, or as recorded."""
     rotate: bool = True
@@ -45,13 +54,13 @@ class Preprocessing:
     """Joint positions, bones, or the motion of either (2s-AGCN; ST-GCN: joint)."""
 
     def __post_init__(self) -> None:
-        choices = {"centre": get_args(Centre), "fit": get_args(Fit), "stream": STREAMS}
+        choices = {"centre": get_args(Centre), "fit": get_args(Fit), "stream": STREAMS, "long_gaps": get_args(LongGaps)}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise DataError(
                     f"unknown {name}", got=repr(getattr(self, name)), expected=f"one of {', '.join(allowed)}"
                 )
-        for name, least in (("bodies", 1), ("frames", 1), ("max_gap", 0), ("max_flatness", 0)):
+        for name, least in (("bodies", 1), ("frames", 1), ("max_gap", 0), ("joint_gap", 0), ("max_flatness", 0)):
             if getattr(self, name) < least:
                 raise DataError(f"preprocessing: {name} too small", got=getattr(self, name), expected=f">= {least}")
 
@@ -155,18 +164,21 @@ def scale(clip: Clip) -> Clip:
 def clean(clip: Clip, prep: Preprocessing) -> Clip:
     """The clip made comparable, still at its own frame rate; what a player shows.
 
-    In order: body selection, empty ends, gaps, centre, rotation, scale. The main body is slot 0. Absent
-    bodies are exactly zero afterwards; evidence follows its bodies and frames.
+    In order: body selection, long gaps, empty ends, undetected joints, short gaps, centre, rotation, scale. The main
+    body is slot 0. Absent bodies are exactly zero afterwards; evidence follows its bodies and frames.
 
     Raises
     ------
     DataError
-        where the clip holds no body at all, does not fit its layout, or has coordinates that are not finite.
+        where the clip holds no body at all, or nobody for too long, does not fit its layout, or has coordinates that
+        are not finite.
     """
     clip = select_bodies(check(clip), prep.bodies, prep.max_flatness)
+    if prep.long_gaps == "refuse":
+        refuse_long(clip, prep.max_gap)
     if prep.drop_empty:
         clip = drop_empty(clip)
-    clip = clear_absent(fill_gaps(clip, prep.max_gap))
+    clip = clear_absent(fill_gaps(fill_joints(clip, prep.joint_gap), prep.max_gap))
     clip = centre(clip, prep.centre)
     if prep.rotate:
         clip = rotate(clip)

@@ -30,6 +30,7 @@ MODELS: dict[str, ModelSpec] = {
             source="Yan et al., AAAI 2018, arXiv 1801.07455",
             config=STGCNConfig,
             build=STGCN,
+            small=STGCNConfig(width=16, dropout=0.1),
         ),
         ModelSpec(
             name="stgcn++",
@@ -37,6 +38,7 @@ MODELS: dict[str, ModelSpec] = {
             source="Duan et al., ACM MM 2022, arXiv 2205.09443",
             config=STGCNPPConfig,
             build=STGCNPP,
+            small=STGCNPPConfig(width=24),  # its six branches share the width
         ),
         ModelSpec(
             name="stgat",
@@ -44,6 +46,7 @@ MODELS: dict[str, ModelSpec] = {
             source="Hu et al., arXiv 2208.08599",
             config=STGATConfig,
             build=STGAT,
+            small=STGATConfig(width=16),
         ),
         ModelSpec(
             name="local",
@@ -51,6 +54,7 @@ MODELS: dict[str, ModelSpec] = {
             source=_TABLE_1,
             config=BaselineConfig,
             build=LocalConvNet,
+            small=BaselineConfig(width=16, dropout=0.1),
         ),
         ModelSpec(
             name="tcn",
@@ -58,6 +62,7 @@ MODELS: dict[str, ModelSpec] = {
             source=_TABLE_1,
             config=BaselineConfig,
             build=TemporalConvNet,
+            small=BaselineConfig(width=16, dropout=0.1),
         ),
     )
 }

@@ -24,6 +24,8 @@ from stgcn_lens.runs import plain
 from stgcn_lens.skeleton import Layout, from_record, to_record
 
 FORMAT = 1
+# Type of a setting's default -> what JSON may hold. What is None until it is known is a list of numbers afterwards.
+_WRITTEN: dict[type, tuple[type, ...]] = {float: (float, int), tuple: (list,), type(None): (type(None), list)}
 
 
 @dataclass(frozen=True)
@@ -40,22 +42,20 @@ class Loaded:
 
     def check(self, clips: ClipSet, *, file: object = None, fix: str | None = None) -> None:
         """`DataError` unless the clips have the joints, the bones and the channels that the network was trained on."""
-        ours, theirs = (clips.skeleton, clips.channels), (self.layout, int(self.about["channels"]))
-        if ours[0].name == theirs[0].name and ours[1] == theirs[1]:
+        channels = int(self.about["channels"])
+        if (clips.layout, clips.channels) == (self.layout.name, channels):
             return
-        told = [f"layout '{x.name}', {c} channels x {x.V} joints = {c * x.V} numbers a frame" for x, c in (ours, theirs)]
-        if ours[0].name == theirs[0].name:
-            mend = f"make clips of {theirs[1]} channels"
-        else:
-            bare = self.layout.name.partition("@")
-            name = f"{bare[0]}.toml" if bare[1] else bare[0]
-            mend = f"bring the clips to that layout: stgcn-lens data convert DATA OUT --to native --to-layout {name}"
+        name, _, own = self.layout.name.partition("@")
+        wish = f"{name}.toml" if own else name
+        mend = f"bring the clips to that layout: stgcn-lens data convert DATA OUT --to native --to-layout {wish}"
+        if clips.layout == self.layout.name:
+            mend = f"make clips of {channels} channels"
         raise DataError(
             "the clips do not fit the model",
             file=None if file is None else str(file),
-            got=told[0],
-            expected=told[1],
-            fix=mend + (f"; or {fix}" if fix else ""),
+            got=_numbers(clips.skeleton, clips.channels),
+            expected=_numbers(self.layout, channels),
+            fix=f"{mend}; or {fix}" if fix else mend,
         )
 
 
@@ -200,15 +200,21 @@ def from_plain(kind: type, values: Mapping[str, Any], file: Path) -> Any:
         )
     for name, value in values.items():
         wanted = type(known[name])
-        if type(value) not in {float: (float, int), tuple: (list,)}.get(wanted, (wanted,)):
+        fits = type(value) in _WRITTEN.get(wanted, (wanted,))
+        if not fits or (isinstance(value, list) and not all(type(item) in (int, float) for item in value)):
             raise CheckpointError(
                 f"setting '{name}' of {kind.__name__} is of another kind",
                 file=file,
-                got=repr(value),
-                expected=wanted.__name__,
+                got=f"{value!r:.60}",
+                expected="numbers or null" if wanted is type(None) else wanted.__name__,
                 fix="restore the file",
             )
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def _numbers(layout: Layout, channels: int) -> str:
+    """A layout as a network sees it."""
+    return f"layout '{layout.name}', {channels} channels x {layout.V} joints = {channels * layout.V} numbers a frame"
 
 
 def _some(keys: Sequence[str], most: int = 4) -> str:

@@ -35,7 +35,11 @@ class Lens(Protocol):
 class ModelSpec:
     """A row of `MODELS`: how to configure and build an architecture.
 
-    `build(config, layout, channels, classes)` returns a module that meets `Lens`.
+    Attributes
+    ----------
+    config : the dataclass of its settings; its fields are flags of `stgcn-lens train --architecture NAME`.
+    build : `build(config, layout, channels, classes)` returns a module that meets `Lens`.
+    small : settings for a few hundred clips (ours), which `train` takes where nothing else is said.
     """
 
     name: str
@@ -43,3 +47,4 @@ class ModelSpec:
     source: str
     config: type
     build: Callable[[Any, Layout, int, int], nn.Module]
+    small: Any

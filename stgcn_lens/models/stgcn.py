@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from stgcn_lens.adjacency import partitions
+from stgcn_lens.adjacency import MEASURED, partitions
 from stgcn_lens.errors import LensError
 from stgcn_lens.models.blocks import GraphConv, SpatioTemporalBlock
 from stgcn_lens.models.trunk import Trunk
@@ -33,7 +33,9 @@ class STGCNConfig:
     width: int = 64
     """Channels of the first block; 64 in the paper and in the released code."""
     partition: str = "spatial"
-    """Partition strategy: uniform, distance, distance-tied, spatial, spatial-release."""
+    """Partition strategy: uniform, distance, distance-tied, spatial, spatial-release, or spatial-measured."""
+    radius: tuple[float, ...] | None = None
+    """Of spatial-measured: mean distance of every joint to the centre of gravity; training measures it if not given."""
     normalisation: str = "column"
     """column (released code) or symmetric (paper, alpha = 0.001; docs/results.md says what it does to leaf joints)."""
     kernel: int = 9
@@ -58,6 +60,8 @@ class STGCNConfig:
             )
         if not 0 <= self.dropout < 1:
             raise LensError("impossible dropout", got=self.dropout, expected="0 <= dropout < 1")
+        if self.radius is not None and self.partition != MEASURED:
+            raise LensError("a radius that nothing uses", got=f"partition {self.partition}", expected=MEASURED)
 
 
 class DataNorm(nn.Module):
@@ -79,7 +83,7 @@ class STGCN(Trunk):
 
     def __init__(self, config: STGCNConfig, layout: Layout, channels: int = 3, classes: int = 60) -> None:
         multiples, strided, first_shortcut = CONFIGURATIONS[config.configuration]
-        adjacency = torch.from_numpy(partitions(layout, config.partition, config.normalisation))
+        adjacency = torch.from_numpy(partitions(layout, config.partition, config.normalisation, config.radius))
         blocks, c_in = [], channels
         for number, multiple in enumerate(multiples, start=1):
             blocks.append(

@@ -58,7 +58,7 @@ class Trunk(nn.Module):
                 f"the clips do not fit a model of layout '{self.layout.name}'",
                 got=f"{x.shape[1]} channels, {x.shape[3]} joints" if x.ndim == 5 else f"axes {tuple(x.shape)}",
                 expected=f"(N, C, T, V, M) with {self.channels} channels, {self.layout.V} joints",
-                fix="use clips of the layout that the model was trained on; `stgcn-lens data convert --to-layout` makes them",
+                fix="use clips of that layout, which `stgcn-lens data convert --to-layout` makes",
             )
         n, c, t, v, m = x.shape
         y = self.entry(self.input(x.permute(0, 4, 1, 2, 3).reshape(n * m, c, t, v)))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from stgcn_lens.data.dataset import ClipSet
-from stgcn_lens.data.transforms import Preprocessing
+from stgcn_lens.data.transforms import EARLIER, Preprocessing
 from stgcn_lens.errors import DataError, RunError
 from stgcn_lens.files import file_hash
 from stgcn_lens.runs import Run, plain
@@ -87,7 +87,7 @@ def clip_rows(run: Run) -> list[Row]:
 def preprocessing(description: dict[str, Any]) -> Preprocessing:
     """How the model's clips are prepared, as model.json says."""
     try:
-        return Preprocessing(**description["preprocessing"])
+        return Preprocessing(**{**EARLIER, **description["preprocessing"]})
     except (KeyError, TypeError) as error:
         raise RunError(f"model.json holds no preprocessing that this version knows ({error})") from error
 
@@ -253,14 +253,17 @@ def _saliency(run: Run, rows: list[Row], analysed: np.ndarray | None, descriptio
     for layer in [] if about["signed"] else about["layers"]:
         values = run.read_array(f"saliency/{layer['layer']}/class_by_joint.npy").astype(float)
         top = []
+        # Where all joints are alike (silent clips, or a network that does not keep joints apart), none leads.
+        leads = np.ptp(values, axis=1) > 1e-4 * values.max(axis=1)  # False of NaN: no clip
         for c, name in enumerate(description["classes"]):
-            order = np.argsort(-values[c], kind="stable")[: 0 if np.isnan(values[c]).any() else TOP]
+            order = np.argsort(-values[c], kind="stable")[: TOP if leads[c] else 0]
             named = [{"joint": joints[v], "value": values[c, v]} for v in order]
             top.append({"class_name": name, "n": clips[c], "joints": named})
         leaders = Counter(entry["joints"][0]["joint"] for entry in top if entry["joints"])
         common, count = leaders.most_common(1)[0] if leaders else (None, 0)
         tables[layer["layer"]] = {
             "values": values,
+            "alike": bool(not leads.any() and (values > 0).any()),
             "top": top,
             "classes": sum(leaders.values()),
             "distinct_leaders": len(leaders),

@@ -92,6 +92,11 @@ def summary(results: Results) -> str:
 
 def _accuracy(results: Results) -> str:
     model, data = results["model"], results["data"]
+    if not results["metrics"]:
+        return (
+            f"{model['name']} with {model['parameters']} parameters has classified {data['clips']} clips whose classes "
+            "are not known, so this page cannot say how well."
+        )
     split = "test" if "test" in results["metrics"] else next(iter(results["metrics"]))
     scores = results["metrics"][split]
     by = f" (split by {data['split_by']})" if data["split_by"] and split == "test" else ""
@@ -179,6 +184,8 @@ def _overlap(results: Results) -> str:
 
 def _joints(layer: str, table: dict[str, Any]) -> str:
     named = [entry for entry in table["top"] if entry["joints"]]
+    if table["alike"]:
+        return f"At {layer} the maps are the same for every joint: the network does not keep joints apart there."
     if not named:
         return f"No class has a clip with saliency at {layer}."
     sharpest = max(named, key=lambda entry: entry["joints"][0]["value"])

@@ -2,12 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from stgcn_lens.errors import DataError
+
+MOST_JOINTS = 1000  # of one body; adjacency matrices grow with its square (ours)
+UP = ("+x", "-x", "+y", "-y", "+z", "-z")
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,9 @@ class Layout:
     parts : body part -> joints.
     dims : 3 for x, y, z in metres; 2 for x, y and a score.
     up : axis and sign that point to the sky in the recorded frame, as "+y" or "-y".
+    bridged : bones that no file names, added to join parts of the body that it leaves alone (see `custom`).
+    markers : joint -> the markers whose mean it is, for motion capture; a joint that is not in it is the marker of its
+        own name.
     """
 
     name: str
@@ -37,6 +44,8 @@ class Layout:
     parts: dict[str, tuple[int, ...]]
     dims: int = 3
     up: str = "+y"
+    bridged: tuple[tuple[int, int], ...] = ()
+    markers: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def V(self) -> int:
@@ -71,7 +80,7 @@ class Layout:
 
 
 def check(layout: Layout, *, file: object = None) -> Layout:
-    """The layout itself if it can be used: names unique, places inside, bones one tree.
+    """The layout itself if it can be used: names unique, places inside, bones one tree, sides that can be swapped.
 
     Raises
     ------
@@ -80,46 +89,107 @@ def check(layout: Layout, *, file: object = None) -> Layout:
     """
     where = None if file is None else str(file)
     names = layout.joints
-    if not names or len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise DataError("joint names must differ", file=where, got=", ".join(twice) or "no joint", expected="one each")
+    if not 0 < layout.V <= MOST_JOINTS:
+        raise DataError("number of joints", file=where, got=layout.V, expected=f"1 to {MOST_JOINTS}")
+    if twice := _twice(names):
+        raise DataError("joint names must differ", file=where, got=", ".join(sorted(twice)[:5]), expected="one each")
     used = [*(j for bone in layout.bones for j in bone), layout.centre, *layout.spine, *layout.shoulders]
     used += [j for pair in layout.pairs for j in pair] + [j for part in layout.parts.values() for j in part]
     if wrong := sorted({j for j in used if not 0 <= j < layout.V}):
-        raise DataError("no such joint", file=where, got=wrong, expected=f"0 to {layout.V - 1}")
-    if layout.dims not in (2, 3) or layout.up not in ("+x", "-x", "+y", "-y", "+z", "-z"):
+        raise DataError("no such joint", file=where, got=wrong[:5], expected=f"0 to {layout.V - 1}")
+    if layout.dims not in (2, 3) or layout.up not in UP[: 2 * layout.dims]:
         raise DataError("dims or up", file=where, got=f"{layout.dims}, {layout.up!r}", expected="2 or 3; e.g. '+y'")
-    children = [child for child, _ in layout.bones]
-    if twice_ := sorted({names[j] for j in children if children.count(j) > 1}):
+    if strange := sorted(set(layout.markers) - set(names)):
+        raise DataError("markers of no joint", file=where, got=", ".join(strange[:5]), expected="names of joints")
+    if both := _twice(j for pair in layout.pairs for j in pair):
         raise DataError(
-            "a joint hangs on two others",
+            "a joint with two mirror images",
             file=where,
-            got=", ".join(twice_),
-            expected="one parent each",
-            fix="leave out the bones that close a ring",
+            got=", ".join(names[j] for j in both[:5]),
+            expected="at most one pair (left, right) a joint",
         )
-    islands = components(layout.V, layout.bones)
-    if len(islands) > 1:
-        edge = f"{names[islands[1][0]]}-{names[layout.centre]}"
-        raise DataError(
-            "the bones do not join all joints",
-            file=where,
-            got=f"{len(islands)} parts, one of them {', '.join(names[j] for j in islands[1])}",
-            expected="one connected tree",
-            fix=f"add a bone such as '{edge}'",
-        )
-    if len(layout.bones) != layout.V - 1:
-        raise DataError("the bones form a ring", file=where, got=len(layout.bones), expected=layout.V - 1)
+    _check_tree(layout, where)
     return layout
 
 
-def components(joints: int, bones: tuple[tuple[int, int], ...]) -> list[list[int]]:
+def _check_tree(layout: Layout, where: str | None) -> None:
+    names = layout.joints
+    if twice := _twice(child for child, _ in layout.bones):
+        raise DataError(
+            "a joint hangs on two others",
+            file=where,
+            got=", ".join(names[j] for j in twice[:5]),
+            expected="one parent each",
+            fix="leave out the bones that close a ring",
+        )
+    if closed := ring(layout.V, layout.bones):
+        raise DataError(
+            "the bones form a ring",
+            file=where,
+            got=" - ".join([*_some([names[j] for j in closed]), names[closed[0]]]),
+            expected="one connected tree",
+            fix="leave out one of these bones",
+        )
+    islands = components(layout.V, layout.bones)
+    if len(islands) > 1:
+        alone = next(island for island in islands if layout.centre not in island)
+        edge = f"{names[root(alone, layout.bones)]}-{names[layout.centre]}"
+        raise DataError(
+            "the bones do not join all joints",
+            file=where,
+            got=f"{len(islands)} parts, one of them {', '.join(_some([names[j] for j in alone]))}",
+            expected="one connected tree",
+            fix=f"add a bone such as '{edge}'",
+        )
+
+
+def components(joints: int, bones: Sequence[tuple[int, int]]) -> list[list[int]]:
     """The connected parts of a graph, each sorted, in the order of their first joints."""
-    part = list(range(joints))
+    near: list[list[int]] = [[] for _ in range(joints)]
     for a, b in bones:
-        old, new = max(part[a], part[b]), min(part[a], part[b])
-        part = [new if p == old else p for p in part]
-    return [[j for j in range(joints) if part[j] == p] for p in sorted(set(part))]
+        near[a].append(b)
+        near[b].append(a)
+    found, seen = [], [False] * joints
+    for start in range(joints):
+        if seen[start]:
+            continue
+        seen[start], island = True, [start]
+        for joint in island:  # grows while it is walked
+            fresh = [other for other in near[joint] if not seen[other]]
+            for other in fresh:
+                seen[other] = True
+            island += dict.fromkeys(fresh)
+        found.append(sorted(island))
+    return found
+
+
+def ring(joints: int, bones: Sequence[tuple[int, int]]) -> list[int]:
+    """The joints of a ring of bones (child, parent), each joint a child at most once; empty where there is none."""
+    parent = dict(bones)
+    walk_of: dict[int, int] = {}
+    for start in range(joints):
+        path, joint = [], start
+        while joint in parent and joint not in walk_of:
+            walk_of[joint] = start
+            path.append(joint)
+            joint = parent[joint]
+        if walk_of.get(joint) == start and joint in path:
+            return path[path.index(joint) :]
+    return []
+
+
+def root(island: Sequence[int], bones: Sequence[tuple[int, int]]) -> int:
+    """The joint of a connected part that hangs on no other."""
+    children = {child for child, _ in bones}
+    return next(joint for joint in island if joint not in children)
+
+
+def _some(names: list[str], most: int = 12) -> list[str]:
+    return names if len(names) <= most else [*names[: most - 1], "..."]
+
+
+def _twice(items: Iterable[Any]) -> list[Any]:
+    return [item for item, count in Counter(items).items() if count > 1]
 
 
 def definition(layout: Layout) -> dict[str, Any]:
@@ -130,27 +200,55 @@ def definition(layout: Layout) -> dict[str, Any]:
 
 def from_definition(plain: Mapping[str, Any], *, file: object = None) -> Layout:
     """The layout that `definition` described; `DataError` where it says too little or nonsense."""
-    pairs = lambda value: tuple((int(a), int(b)) for a, b in value)  # noqa: E731
     try:
         layout = Layout(
-            name=str(plain["name"]),
-            joints=tuple(str(joint) for joint in plain["joints"]),
-            bones=pairs(plain["bones"]),
-            centre=int(plain["centre"]),
-            spine=pairs([plain["spine"]])[0],
-            shoulders=pairs([plain["shoulders"]])[0],
-            pairs=pairs(plain["pairs"]),
-            parts={str(name): tuple(int(j) for j in part) for name, part in plain["parts"].items()},
-            dims=int(plain["dims"]),
-            up=str(plain["up"]),
+            name=_text(plain["name"]),
+            joints=tuple(map(_text, _list(plain["joints"]))),
+            bones=_pairs(plain["bones"]),
+            centre=_whole(plain["centre"]),
+            spine=_pair(plain["spine"]),
+            shoulders=_pair(plain["shoulders"]),
+            pairs=_pairs(plain["pairs"]),
+            parts={_text(name): tuple(map(_whole, _list(part))) for name, part in dict(plain["parts"]).items()},
+            dims=_whole(plain["dims"]),
+            up=_text(plain["up"]),
+            bridged=_pairs(plain.get("bridged", [])),
+            markers={name: tuple(map(_text, _list(some))) for name, some in dict(plain.get("markers", {})).items()},
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DataError(
-            f"a layout that cannot be understood ({type(error).__name__}: {error})",
+            f"a layout that cannot be understood ({type(error).__name__}: {error})"[:500],
             file=None if file is None else str(file),
             expected="name, joints, bones, centre, spine, shoulders, pairs, parts, dims, up",
         ) from error
     return check(layout, file=file)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.40} is no text")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:  # a bool is an int too
+        raise TypeError(f"{value!r:.40} is no whole number")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r:.40} is no list")
+    return value
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    a, b = _list(value)
+    return _whole(a), _whole(b)
+
+
+def _pairs(value: Any) -> tuple[tuple[int, int], ...]:
+    return tuple(map(_pair, _list(value)))
 
 
 def named(layout: Layout) -> Layout:

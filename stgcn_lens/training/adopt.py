@@ -10,10 +10,12 @@ from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.errors import CheckpointError, DataError, RunError
 from stgcn_lens.models.checkpoints import load, save
 from stgcn_lens.runs import Run, stage_key
-from stgcn_lens.training.loop import CACHE, predict, tidy
+from stgcn_lens.training.answers import predict
+from stgcn_lens.training.classes import fit_classes, nameless
 from stgcn_lens.training.metrics import split_scores
 from stgcn_lens.training.prepared import Prepared
 from stgcn_lens.training.record import write_clips, write_scores
+from stgcn_lens.training.state import CACHE, tidy
 
 
 def adopt(
@@ -27,22 +29,23 @@ def adopt(
 ) -> dict[str, Any]:
     """Copy a checkpoint into the run, classify the clips (all of them as the test split), return the metrics.
 
+    Class names that were made up at import are replaced by those of the clips. Without labels there are no metrics.
+
     Raises
     ------
-    CheckpointError : the clips' layout, channels or classes are not those of the checkpoint.
+    DataError : the clips' layout or channels are not those of the checkpoint, or none of them can be prepared.
+    CheckpointError : their classes are not.
     RunError : the run holds a training and `force` is False.
-    DataError : none of the clips can be prepared.
     """
     loaded = load(checkpoint, device=device)
-    for what, got, expected in (
-        ("layout", clips.layout, loaded.layout.name),
-        ("channels", clips.channels, loaded.about["channels"]),
-        ("classes", clips.classes, loaded.classes),
-    ):
-        if got != expected:
-            raise CheckpointError(
-                f"the clips do not fit the checkpoint: other {what}", file=checkpoint, got=got, expected=expected
-            )
+    loaded.check(clips, file=checkpoint)
+    if fit_classes(clips, loaded, checkpoint) is not clips:
+        raise CheckpointError(
+            "the clips do not fit the checkpoint: other classes",
+            file=checkpoint,
+            got=clips.classes,
+            expected=loaded.classes,
+        )
     config = {"checkpoint": loaded.hash, "seed": None}
     inputs = {"clips": clips.fingerprint()}
     key = stage_key(config, inputs)
@@ -54,10 +57,10 @@ def adopt(
             run.path,
             loaded.model,  # type: ignore[arg-type]
             architecture=loaded.about["architecture"]["model"],
-            classes=loaded.classes,
+            classes=clips.classes,
             preprocessing=loaded.preprocessing,
             bodies=loaded.bodies,
-            about=loaded.about["about"],
+            about={**loaded.about["about"], **({"assumed_classes": False} if nameless(loaded) else {})},
         )
         prepared = Prepared.make(run / CACHE, clips, loaded.preprocessing, loaded.bodies, key)
         if not prepared.usable.any():

@@ -1,6 +1,8 @@
 """Random changes of training clips, on the device, a batch at a time; all randomness from one generator."""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
@@ -15,8 +17,23 @@ JITTER = 0.005  # in the clip's own unit, a spine length or a metre (ours); belo
 MOVING_ANGLE, MOVING_SCALE, MOVING_SHIFT = math.radians(10), 0.1, 0.2
 
 
+@dataclass(frozen=True)
+class Share:
+    """A generator for clips that are a share of a batch: it draws for all `total` and gives out those of `part`.
+
+    So several processes change each clip as one process would.
+    """
+
+    generator: torch.Generator
+    part: slice
+    total: int
+
+
+Source = torch.Generator | Share
+
+
 def augment(
-    x: torch.Tensor, present: torch.Tensor, layout: Layout, config: TrainConfig, generator: torch.Generator
+    x: torch.Tensor, present: torch.Tensor, layout: Layout, config: TrainConfig, generator: Source
 ) -> torch.Tensor:
     """Randomly changed copy of clips (N, C, T, V, M); absent bodies (`present` (N, T, M)) stay zero."""
     if config.augment:
@@ -30,9 +47,7 @@ def augment(
     return x * present[:, None, :, None, :]
 
 
-def temporal_crop(
-    x: torch.Tensor, present: torch.Tensor, generator: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
+def temporal_crop(x: torch.Tensor, present: torch.Tensor, generator: Source) -> tuple[torch.Tensor, torch.Tensor]:
     """A random run of at least `CROP` of the frames, linearly resampled to T."""
     n, t = x.shape[0], x.shape[2]
     share = CROP + (1 - CROP) * _rand((n, 1), x, generator)
@@ -47,7 +62,7 @@ def temporal_crop(
     return mixed, present[rows, low] & present[rows, high]
 
 
-def turn(x: torch.Tensor, layout: Layout, generator: torch.Generator) -> torch.Tensor:
+def turn(x: torch.Tensor, layout: Layout, generator: Source) -> torch.Tensor:
     """A small rotation, mostly about the up axis (2-D: in the image plane), and a change of size."""
     n = x.shape[0]
     angles = (2 * _rand((n, 3), x, generator) - 1) * TURN
@@ -60,7 +75,7 @@ def turn(x: torch.Tensor, layout: Layout, generator: torch.Generator) -> torch.T
     )
 
 
-def random_moving(x: torch.Tensor, layout: Layout, generator: torch.Generator) -> torch.Tensor:
+def random_moving(x: torch.Tensor, layout: Layout, generator: Source) -> torch.Tensor:
     """Rotation, scale and shift that drift between random anchors over the clip ([S] section 3.6)."""
     n, _, t, _, _ = x.shape
     anchors = _rand((n, 4, 2), x, generator) * 2 - 1
@@ -75,7 +90,7 @@ def random_moving(x: torch.Tensor, layout: Layout, generator: torch.Generator) -
     return torch.cat([moved, x[:, 2:]], dim=1)
 
 
-def flip(x: torch.Tensor, layout: Layout, generator: torch.Generator) -> torch.Tensor:
+def flip(x: torch.Tensor, layout: Layout, generator: Source) -> torch.Tensor:
     """Half of the clips mirrored in x, with left and right joints swapped."""
     chosen = (_rand((x.shape[0],), x, generator) < 0.5)[:, None, None, None, None]
     mirrored = x[:, :, :, list(layout.mirror)].clone()
@@ -83,12 +98,22 @@ def flip(x: torch.Tensor, layout: Layout, generator: torch.Generator) -> torch.T
     return torch.where(chosen, mirrored, x)
 
 
-def _rand(shape: tuple[int, ...], like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    return torch.rand(shape, generator=generator, device=generator.device).to(like.device)
+def _rand(shape: tuple[int, ...], like: torch.Tensor, generator: Source) -> torch.Tensor:
+    return _drawn(torch.rand, shape, like, generator)
 
 
-def _randn(shape: tuple[int, ...], like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    return torch.randn(shape, generator=generator, device=generator.device).to(like.device)
+def _randn(shape: tuple[int, ...], like: torch.Tensor, generator: Source) -> torch.Tensor:
+    return _drawn(torch.randn, shape, like, generator)
+
+
+def _drawn(
+    draw: Callable[..., torch.Tensor], shape: tuple[int, ...], like: torch.Tensor, generator: Source
+) -> torch.Tensor:
+    """Random numbers on the device of `like`, drawn where the generator is."""
+    if isinstance(generator, Share):
+        whole = _drawn(draw, (generator.total, *shape[1:]), like, generator.generator)
+        return whole[generator.part]
+    return draw(shape, generator=generator, device=generator.device).to(like.device)
 
 
 def _spatial(x: torch.Tensor, layout: Layout) -> torch.Tensor:

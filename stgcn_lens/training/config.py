@@ -1,8 +1,12 @@
 """How a network is trained; one frozen object that is also the command's flags and the manifest's record."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
 
 from stgcn_lens.errors import LensError
+
+PRECISIONS = ("fp32", "bf16")
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class TrainConfig:
     epochs: int = 80
     """Passes over the training clips (released code: 80)."""
     batch: int = 16
-    """Clips per step (ours; released code: 64 on several GPUs)."""
+    """Clips per step, over all processes together (ours; released code: 64 on several GPUs)."""
     lr: float = 0.1
     """Peak learning rate (released code; paper: 0.01)."""
     momentum: float = 0.9
@@ -41,6 +45,22 @@ class TrainConfig:
     """Mirror half of the clips, left and right joints swapped; wrong where classes name a side."""
     seed: int = 0
     """Initial weights, order of clips, augmentation and dropout."""
+    precision: str = "fp32"
+    """fp32; or bf16: convolutions and products in bfloat16; weights, sums of the norms and loss stay in fp32."""
+    clip_norm: float = 0.0
+    """Largest length of the gradient over all weights; a longer one is shortened to it (0: never)."""
+    compile: bool = False
+    """Compile the network with torch.compile; where that fails, it is said and the network trained as it is."""
+    ema: float = 0.0
+    """Decay of a running mean of the weights, which is then what is tested and saved, such as 0.999 (0: none)."""
+    init: Path | None = None
+    """Start from the weights of this run or checkpoint folder (fine-tuning)."""
+    new_head: bool = False
+    """With --init: a new last layer, for other classes than those of the checkpoint."""
+    freeze_below: str | None = None
+    """Keep this layer and all before it as they are, such as block_5."""
+    sync_norm: bool = True
+    """With several processes: batch norm over the clips of all of them, as one process has it."""
 
     def __post_init__(self) -> None:
         if self.schedule not in ("cosine", "step"):
@@ -59,3 +79,26 @@ class TrainConfig:
             )
         if not 0 <= self.label_smoothing < 1:
             raise LensError("impossible label smoothing", got=self.label_smoothing, expected="0 <= value < 1")
+        if self.precision not in PRECISIONS:
+            raise LensError("unknown precision", got=repr(self.precision), expected=" or ".join(PRECISIONS))
+        if not 0 <= self.clip_norm < float("inf") or not 0 <= self.ema < 1:
+            raise LensError(
+                "impossible training",
+                got=f"clip norm {self.clip_norm}, ema {self.ema}",
+                expected="clip norm >= 0, 0 <= ema < 1",
+            )
+        if self.new_head and self.init is None:
+            raise LensError("a new head on nothing", got="--new-head alone", fix="say with --init what to start from")
+
+    def told(self) -> dict[str, Any]:
+        """The settings as the manifest keeps them.
+
+        Those that came later are left out at their default: trainings that were told before are still the same.
+        """
+        names = [field.name for field in fields(self)]
+        later = names[names.index("seed") + 1 :]
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if name not in later or value != getattr(_PLAIN, name)}
+
+
+_PLAIN = TrainConfig()

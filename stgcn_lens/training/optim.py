@@ -9,14 +9,18 @@ from stgcn_lens.training.config import TrainConfig
 
 
 def sgd(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
-    """SGD with Nesterov momentum; vectors and edge importance are not decayed.
+    """SGD with Nesterov momentum for what is not frozen; vectors and edge importance are not decayed.
 
     Importance masks multiply an adjacency from one: decay would pull the graph itself towards nothing.
     """
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
-        (free if parameter.ndim < 2 or name.endswith(("importance", "adjacency", "free")) else decayed).append(parameter)
+        if not parameter.requires_grad:
+            continue
+        (free if parameter.ndim < 2 or name.endswith(("importance", "adjacency", "free")) else decayed).append(
+            parameter
+        )
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]
     return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=True)
 

@@ -5,16 +5,17 @@ Colours are never the only carrier: lines differ in marker and dash, joints in r
 """
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from stgcn_lens.viz import theme
 
@@ -22,6 +23,7 @@ _INK = "#1b1b1f"  # replaced by the page's text colour when a figure is put into
 _GRID = "#8f8f99"
 _GROUND = '<rect width="100%" height="100%" fill="#ffffff"/>'
 _WIDTH = 7.6  # inches
+_COLUMNS = 8  # of film strips below each other, at least
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _DASHES = ("-", "--", "-.", ":")
 _STYLE: dict[Any, Any] = {
@@ -162,32 +164,53 @@ def film_strip(
     captions : F texts, one under each frame.
     width : of the figure, in inches.
     """
-    seen = points.transpose(0, 3, 1, 2)[valid].reshape(-1, 2)  # (bodies in frames * V, 2)
-    low, high = seen.min(axis=0), seen.max(axis=0)
-    margin = 0.06 * float((high - low).max()) + 1e-6
-    across, up = high - low + 2 * margin
-    frames = len(points)
+    box = _box(points, valid)
     with mpl.rc_context(_STYLE):
-        panel = width / frames
-        figure = Figure(figsize=(width, min(3.4, panel * up / across) + 0.3), layout="constrained")
-        for f, axes in enumerate(figure.subplots(1, frames, squeeze=False)[0]):
-            for m in np.flatnonzero(valid[f]):
-                heat = np.zeros(points.shape[1]) if saliency is None else saliency[f, :, m]
-                _body(axes, points[f, :, :, m], heat, bones, dashed=bool(m))
-            axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin), aspect="equal")
-            axes.set_xticks([])
-            axes.set_yticks([])
-            axes.spines[:].set_visible(False)
-            axes.set_xlabel(captions[f], fontsize=8)
+        figure = Figure(figsize=(width, _height(box, width / len(points)) + 0.3), layout="constrained")
+        _film(figure, points, valid, bones, saliency, captions, box, len(points))
     return figure
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """One clip of `film_strips`: `points`, `valid`, `bones` and `captions` as in `film_strip`, and a title above.
+
+    A joint whose points are NaN is not drawn, nor are its bones.
+    """
+
+    title: str
+    points: np.ndarray
+    valid: np.ndarray
+    bones: Sequence[tuple[int, int]]
+    captions: Sequence[str]
+
+
+def film_strips(strips: Sequence[Strip]) -> Figure:
+    """Plain skeletons of several clips, one below the other, each at its own scale."""
+    boxes = [_box(strip.points, strip.valid) for strip in strips]
+    columns = max(_COLUMNS, *(len(strip.points) for strip in strips))
+    tall = [_height(box, _WIDTH / columns) + 0.55 for box in boxes]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, sum(tall)), layout="constrained")
+        rows = figure.subfigures(len(strips), 1, squeeze=False, height_ratios=tall)[:, 0]
+        for row, box, strip in zip(rows, boxes, strips, strict=True):
+            row.suptitle(strip.title, fontsize=9, x=0.01, ha="left")
+            _film(row, strip.points, strip.valid, strip.bones, None, strip.captions, box, columns)
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG on white, 144 dots an inch."""
+    stream = BytesIO()
+    _save(figure, stream, format="png", facecolor="#ffffff", metadata={"Software": None})
+    return stream.getvalue()
 
 
 def svg(figure: Figure, name: str, alt: str) -> str:
     """The figure as SVG text on white, with `alt` as its title; equal figures of one name give equal text."""
     stream = StringIO()
-    # savefig draws with the settings of the moment, so those of the making are set again.
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure.savefig(stream, format="svg", dpi=144, facecolor="none", metadata={"Date": None, "Creator": None})
+    with mpl.rc_context({"svg.hashsalt": name}):
+        _save(figure, stream, format="svg", facecolor="none", metadata={"Date": None, "Creator": None})
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", stream.getvalue(), flags=re.DOTALL)
     text = re.sub(r'(?<= )d="[^"]*"', lambda match: re.sub(r"(\.\d\d)\d+", r"\1", match[0]), text)  # 0.01 pt will do
     head = f' role="img" aria-label="{escape(alt)}"><title>{escape(alt)}</title>{_GROUND}'
@@ -204,6 +227,14 @@ def inline(text: str, name: str) -> str:
     text = text.replace("'DejaVu Sans'", "system-ui, sans-serif")
     slug = re.sub(r"\W", "_", name)
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{slug}-", text)
+
+
+def _save(figure: Figure, stream: Any, **how: Any) -> None:
+    # savefig draws with the settings of the moment, so those of the making are set again.
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        # Names may be in any script: a PNG then shows boxes, an SVG takes the reader's own fonts.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(stream, dpi=144, **how)
 
 
 def _lines(axes: Axes, x: np.ndarray, series: Sequence[Series], *, every: int = 1) -> None:
@@ -243,6 +274,46 @@ def _name_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None
 def _cross_out(axes: Axes, cells: np.ndarray) -> None:
     rows, columns = np.nonzero(cells)
     axes.scatter(columns, rows, marker="x", s=14, color=_GRID, linewidths=0.8)
+
+
+def _box(points: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(2,) lowest and highest place across and up of what is drawn, with a margin."""
+    seen = points.transpose(0, 3, 1, 2)[valid].reshape(-1, 2)  # (bodies in frames * V, 2)
+    seen = seen[np.isfinite(seen).all(axis=1)]
+    low, high = (seen.min(axis=0), seen.max(axis=0)) if len(seen) else (np.zeros(2), np.ones(2))
+    margin = 0.06 * float((high - low).max()) + 1e-6
+    return low - margin, high + margin
+
+
+def _height(box: tuple[np.ndarray, np.ndarray], panel: float) -> float:
+    """Inches that a frame `panel` inches wide needs."""
+    across, up = box[1] - box[0]
+    return min(3.4, panel * float(up / across))
+
+
+def _film(
+    figure: Figure | SubFigure,
+    points: np.ndarray,
+    valid: np.ndarray,
+    bones: Sequence[tuple[int, int]],
+    saliency: np.ndarray | None,
+    captions: Sequence[str],
+    box: tuple[np.ndarray, np.ndarray],
+    columns: int,
+) -> None:
+    low, high = box
+    drawn = figure.subplots(1, columns, squeeze=False)[0]
+    for empty in drawn[len(points) :]:
+        empty.set_axis_off()
+    for f, axes in enumerate(drawn[: len(points)]):
+        for m in np.flatnonzero(valid[f]):
+            heat = np.zeros(points.shape[1]) if saliency is None else saliency[f, :, m]
+            _body(axes, points[f, :, :, m], heat, bones, dashed=bool(m))
+        axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(False)
+        axes.set_xlabel(captions[f], fontsize=8)
 
 
 def _body(axes: Axes, points: np.ndarray, heat: np.ndarray, bones: Sequence[tuple[int, int]], *, dashed: bool) -> None:

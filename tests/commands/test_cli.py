@@ -18,12 +18,29 @@ from stgcn_lens.cli import COMMANDS, main
 from stgcn_lens.commands import Common, Result
 from tests.commands.conftest import SMALL
 
-POSITIONAL = {"embed", "graph", "explain", "report", "analyse", "data info"}
+POSITIONAL = {
+    "evaluate",
+    "embed",
+    "graph",
+    "explain",
+    "report",
+    "analyse",
+    "data info",
+    "data missing",
+    "checkpoint info",
+}
 
 
 def words(verb: str) -> list[str]:
     """A command line that is right as far as its form goes."""
-    needed = {"train": ["--data", "nowhere", "--out", "nothing"]}
+    needed = {
+        "train": ["--data", "nowhere", "--out", "nothing"],
+        "adopt": ["nowhere", "--data", "nothing", "--out", "nothing"],
+        "fuse": ["nowhere", "nothing"],
+        "checkpoint import": ["nowhere", "--out", "nothing", "--frames", "64"],
+        "checkpoint export": ["nowhere", "--out", "nothing"],
+        "data convert": ["nowhere", "nothing", "--to", "native"],
+    }
     return [*verb.split(), *needed.get(verb, ["nowhere"] if verb in POSITIONAL else [])]
 
 
@@ -72,7 +89,7 @@ def test_dry_run_prints_the_configuration_and_writes_nothing(verb, tmp_path, mon
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("verb", sorted(POSITIONAL | {"train"}))
+@pytest.mark.parametrize("verb", sorted(POSITIONAL | {"train", "fuse", "data convert"}))
 def test_what_is_not_there_is_told_in_one_line(verb, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(words(verb)) == 2

@@ -1,9 +1,9 @@
-"""Which bodies and frames are kept: people before furniture, gaps bridged, nobody invented."""
+"""Which bodies and frames are kept: people before furniture, and no empty ends."""
 
 import numpy as np
 import pytest
 
-from stgcn_lens.data.bodies import drop_empty, fill_gaps, flatness, select_bodies, spatial_energy
+from stgcn_lens.data.bodies import drop_empty, flatness, select_bodies, spatial_energy
 from tests.data import people
 
 
@@ -61,27 +61,3 @@ def test_empty_ends_are_cut_off_and_the_middle_is_left():
     np.testing.assert_array_equal(cut.xyz, clip.xyz[:, 2:11])
     np.testing.assert_array_equal(cut.valid, clip.valid[2:11])
     assert cut.evidence.shape == (9, 25, 1)
-
-
-def test_short_gaps_are_bridged_on_a_straight_line():
-    whole = people.clip()
-    filled = fill_gaps(people.without(whole, 0, [4, 5, 6]), max_gap=3)
-    assert filled.valid.all()
-    for t, w in ((4, 0.25), (5, 0.5), (6, 0.75)):
-        np.testing.assert_allclose(filled.xyz[:, t], (1 - w) * whole.xyz[:, 3] + w * whole.xyz[:, 7], rtol=1e-5)
-    untouched = [t for t in range(12) if t not in (4, 5, 6)]
-    np.testing.assert_array_equal(filled.xyz[:, untouched], whole.xyz[:, untouched])
-
-
-def test_a_longer_gap_stays_absent_and_frames_without_anybody_are_removed():
-    clip = people.without(people.clip(bodies=2), 0, slice(3, 8))
-    kept = fill_gaps(clip, max_gap=4)
-    np.testing.assert_array_equal(kept.valid, clip.valid)
-    alone = people.without(clip, 1, slice(4, 7))
-    kept = fill_gaps(alone, max_gap=2)
-    np.testing.assert_array_equal(kept.xyz, alone.xyz[:, [0, 1, 2, 3, 7, 8, 9, 10, 11]])
-
-
-def test_a_body_is_never_invented_before_it_comes_or_after_it_leaves():
-    clip = people.without(people.clip(bodies=2), 1, [0, 1, 10, 11])
-    np.testing.assert_array_equal(fill_gaps(clip, max_gap=10).valid, clip.valid)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from stgcn_lens.data.clip import check
+from stgcn_lens.data.transforms import Preprocessing, clean
 from stgcn_lens.errors import DataError
 from tests.data import people
 
@@ -52,3 +53,14 @@ def test_an_absent_body_may_hold_anything():
 def test_an_unsound_clip_is_refused_with_both_sides(change, message):
     with pytest.raises(DataError, match=message):
         check(people.clip().replace(**change))
+
+
+def test_a_coordinate_that_arithmetic_would_overflow_is_refused():
+    clip = people.clip(4)
+    clip.xyz[1, 2, 5, 0] = 3e38
+    with pytest.raises(
+        DataError, match=r"frame 2: a coordinate is too large to compute with: got .* at joint left_elbow"
+    ):
+        check(clip)
+    clip.xyz[1, 2, 5, 0] = 1e17
+    assert np.isfinite(clean(clip, Preprocessing()).xyz).all()

@@ -137,6 +137,28 @@ def test_a_stream_that_breaks_leaves_no_half_written_set(clips, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def about(**changes):
+    """Damage that changes what clipset.json says."""
+
+    def damage(folder):
+        file = folder / "clipset.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+    return damage
+
+
+def table(old, new):
+    """Damage that changes a word of clips.csv."""
+
+    def damage(folder):
+        file = folder / "clips.csv"
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    return damage
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -145,12 +167,26 @@ def test_a_stream_that_breaks_leaves_no_half_written_set(clips, tmp_path):
         (lambda folder: (folder / "xyz.npy").write_bytes((folder / "xyz.npy").read_bytes()[:-4]), "as long as its"),
         (lambda folder: np.save(folder / "valid.npy", np.ones(3, bool)), r"valid \(3,\), expected 34 rows of 25"),
         (lambda folder: (folder / "clips.csv").unlink(), "cannot be read"),
+        (about(layout="kinect20"), "expected 34 rows of 20 joints"),
+        (about(layout=["ntu25"]), "cannot be read"),
+        (about(classes="abcd"), "classes: not text"),
+        (about(fps=float("nan")), "fps: nan"),
+        (about(fps=True), "fps: True"),
+        (about(units=None), "units, source, protocol: not text"),
+        (about(faults=[{"file": 3, "reason": "x"}]), "faults: not text"),
+        (lambda folder: (folder / "clipset.json").write_text("[" * 100_000), "cannot be read"),
+        (lambda folder: (folder / "clipset.json").write_text("[]"), "holds no object"),
+        (lambda folder: np.save(folder / "xyz.npy", np.ones((34, 25, 3))), "xyz.npy holds float64, not float32"),
+        (lambda folder: np.save(folder / "valid.npy", np.ones(34)), "valid.npy holds float64, not bool"),
         (
-            lambda folder: (folder / "clipset.json").write_text(
-                json.dumps({**json.loads((folder / "clipset.json").read_text()), "layout": "kinect20"})
-            ),
-            "expected 34 rows of 20 joints",
+            lambda folder: np.save(folder / "valid.npy", np.full(34, 3, np.uint8).view(bool)),
+            "valid.npy holds bytes that are neither true nor false",
         ),
+        (table(",5,1,", ",-5,-1,"), "has no name, frames or bodies"),
+        (table(",5,1,", ",99999999999999999999,1,"), "expected 99999999999999999999 rows"),
+        (table(",5,1,", ",5,"), "cannot be read"),
+        (table(",3,3,2,1,5,1,", ",5,3,2,1,5,1,"), "has class 5 of 5 classes, counted from 0"),
+        (table("clip 5", "x" * 200_000), r"cannot be read \(a line of 16384 or more"),
     ],
 )
 def test_a_damaged_folder_is_refused_by_name(clips, tmp_path, damage, message):

@@ -1,18 +1,20 @@
 """NTU files: read as the format says, written to be read back equal, refused where they are damaged."""
 
 import re
+from random import Random
 
 import numpy as np
 import pytest
 
 from stgcn_lens.data import ClipSet, read
-from stgcn_lens.data.readers import ntu
+from stgcn_lens.data.readers import ntu, recognise
 from stgcn_lens.data.synthetic import SyntheticConfig, synthetic_set
 from stgcn_lens.errors import DataError
-from tests.data import people
+from tests.data import fuzz, people
 from tests.data.makers.ntu import NAMES
 from tests.data.makers.ntu import make as ntu_folder
 from tests.data.people import edited
+from tests.data.test_fuzz import peak_of
 from tests.reference import skeleton_file
 
 
@@ -30,11 +32,11 @@ def test_ntu_files_read_back_to_the_last_bit(tmp_path):
     assert (back.protocol, back.classes[0], len(back.classes)) == ("ntu60", "A001", 60)
 
 
-def test_any_float32_survives_the_text(tmp_path, rng):
+def test_any_float32_survives_the_text(tmp_path, rng, many):
     numbers = rng.integers(0, 2**32, 3 * 40 * 25, dtype=np.uint32).view(np.float32)
     numbers[~np.isfinite(numbers)] = 1e-45
     clip = people.clip(40).replace(xyz=numbers.reshape(3, 40, 25, 1))
-    (back,) = read(ntu.write(clip, tmp_path))
+    back = ntu.parse(ntu.write(clip, tmp_path), clip.name, print, many)  # `read` refuses what is too large
     np.testing.assert_array_equal(back.xyz, clip.xyz)
 
 
@@ -56,8 +58,15 @@ def recorded(path, frames, ids, rng, newline="\r\n"):
     path.write_bytes((newline.join(lines) + newline).encode())
 
 
+@pytest.fixture(params=[False, True], ids=["few files", "many files"])
+def many(request, monkeypatch):
+    """Both ways to read: by Python, and by compiled code as where there are many files."""
+    monkeypatch.setattr(ntu, "MANY", 1 if request.param else 100)
+    return request.param
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_a_recording_equals_the_format_read_line_by_line(tmp_path, rng, newline):
+def test_a_recording_equals_the_format_read_line_by_line(tmp_path, rng, newline, many):
     # Two of the IDs are equal as doubles: they differ beyond 2^53.
     ids = ["72057594037931101", "72057594037931102", "9", "72057594037944733"]
     file = tmp_path / "S018C002P042R002A120.skeleton"
@@ -145,8 +154,8 @@ DAMAGE = {
         "frame 1: not a number: got 'zero', expected x y z",
     ),
     "NaN": (
-        lambda lines: edited(lines, 33, "0.1 nan 3 0 0 0 0 0 0 0 0 2"),
-        r"frame 1: a coordinate is not a finite number: got \[0.1\d*, nan, 3.0\] at joint spine_mid",
+        lambda lines: ["0.1 nan 3 0 0 0 0 0 0 0 0 2" if i % 28 == 5 else line for i, line in enumerate(lines)],
+        r"frame 0: a coordinate is not a finite number: got \[0.1\d*, nan, 3.0\] at joint spine_mid",
     ),
     "a column is missing": (
         lambda lines: edited(lines, 33, "0.1 0.2 3 0 0 0 0 0 0 0 2"),
@@ -178,7 +187,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_a_damaged_ntu_file_is_listed_and_the_others_are_read(tmp_path, kind):
+def test_a_damaged_ntu_file_is_listed_and_the_others_are_read(tmp_path, kind, many):
     damage, message = DAMAGE[kind]
     ntu_folder(tmp_path)
     bad = tmp_path / f"{NAMES[0]}.skeleton"
@@ -216,3 +225,81 @@ def test_more_body_ids_than_a_sensor_has_are_refused_before_they_fill_the_memory
     (tmp_path / "flicker.skeleton").write_text("70\n" + "".join(frame.format(t) for t in range(70)))
     with pytest.raises(DataError, match=r"flicker.skeleton: too many bodies: got 70 body IDs, expected <= 64"):
         read(tmp_path)
+
+
+def decimals(rng, count):
+    """Numbers as text in every form that `float` takes, from the plain to the hardest to round."""
+    forms = ["{:.7g}", "{:.9g}", "{:.17g}", "{:+.3f}", "{:.20f}", "{:e}", "{:E}", "{:.0f}", "{:.0f}.", "{:.1e}"]
+    powers = 10.0 ** rng.integers(-30, 30, count)
+    numbers = np.where(rng.random(count) < 0.7, rng.normal(size=count), rng.normal(size=count) * powers)
+    texts = [forms[i].format(number) for i, number in zip(rng.integers(0, len(forms), count), numbers, strict=True)]
+    odd = ["-0", "-0.0", ".5", "-.5", "00012", "1e22", "1e23", "9007199254740993", "9007199254740992", "1e-22", "1e-23"]
+    odd += ["0.1e1", "123456789012345678e-10", "3.4028235e38", "1e-45", "1e-400", "1_000.5", "5e-324", "0e999"]
+    return [odd[i] if i < len(odd) else text for i, text in zip(rng.integers(0, 60, count), texts, strict=True)]
+
+
+def test_every_number_is_rounded_as_by_float(tmp_path, rng, many):
+    texts = decimals(rng, 3 * 25 * 400)
+    poses = [texts[i : i + 75] for i in range(0, len(texts), 75)]
+    body = "1\n9 0 0 0 0 0 0 0 0 2\n25\n"
+    for i, pose in enumerate(poses):  # one body a file: a hard number sends its whole file to Python
+        lines = "".join(f"{' '.join(pose[3 * v : 3 * v + 3])} 0 0 0 0 0 0 0 0 2\n" for v in range(25))
+        (tmp_path / f"{i:03d}.skeleton").write_text(f"1\n{body}{lines}")
+    (tmp_path / "sound.skeleton").write_text(f"1\n{body}" + "0.25 -1e2 7 0 0 0 0 0 0 0 0 2\n" * 25)
+    clips = [ntu.parse(file, file.stem, print, many) for file in sorted(tmp_path.iterdir())]  # `read` refuses many
+    for clip, pose in zip(clips, poses, strict=False):
+        expected = np.array([float(text) for text in pose], np.float32).reshape(25, 3).T
+        np.testing.assert_array_equal(clip.xyz[:, 0, :, 0].view(np.uint32), expected.view(np.uint32))
+    np.testing.assert_array_equal(clips[-1].xyz[:, 0, 5, 0], np.float32([0.25, -100, 7]))
+
+
+def test_compiled_code_knows_the_plain_numbers_and_leaves_the_hard_ones(rng):
+    from stgcn_lens.data.parsing.ntu_scan import _number
+
+    known = 0
+    for text in decimals(rng, 5000):
+        raw = np.frombuffer(text.encode(), np.uint8)
+        value, sure = _number(raw, 0, len(raw))
+        assert not sure or np.float64(value).tobytes() == np.float64(float(text)).tobytes(), text
+        known += sure
+    assert known > 2500
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_few_and_many_files_read_alike_whatever_they_hold(tmp_path, monkeypatch, seed):
+    ntu_folder(tmp_path)
+    sound = [file.read_bytes() for file in sorted(tmp_path.iterdir())]
+    file = tmp_path / f"{NAMES[0]}.skeleton"
+    read_both = 0
+    for i in range(100):
+        file.write_bytes(fuzz.mutate(sound[0], sound[1], Random(f"{seed} {i}")))
+        told = []
+        for many in (1, 100):
+            monkeypatch.setattr(ntu, "MANY", many)
+            faults = []
+            clips = list(recognise(file, "ntu").clips(faults.append))
+            told.append(([(clip.xyz.tobytes(), clip.valid.tobytes(), clip.xyz.shape) for clip in clips], faults))
+        assert told[0] == told[1], i
+        read_both += bool(told[0][0])
+    assert 10 < read_both < 90
+
+
+def test_a_file_is_read_in_less_than_twice_its_size(tmp_path, many):
+    file = ntu.write(people.clip(1000), tmp_path)
+    list(recognise(file, "ntu").clips(print))  # imports and compiles
+    assert peak_of(lambda: list(recognise(file, "ntu").clips(print))) < 2 * file.stat().st_size
+
+
+def test_a_clip_that_would_be_nearly_all_empty_room_is_refused(tmp_path):
+    body = "1\n7 0 0 0 0 0 0 0 0 2\n25\n" + "0 0 1 0 0 0 0 0 0 0 0 2\n" * 25
+    file = tmp_path / "empty.skeleton"
+    file.write_text("50001\n" + body + "0\n" * 50_000)
+    with pytest.raises(DataError, match=r"empty\.skeleton: .*got 1 bodies in 50001 frames under 1 IDs"):
+        read(file)
+
+
+def test_a_file_without_white_space_is_refused_before_it_is_read_whole(tmp_path):
+    file = tmp_path / "one.skeleton"
+    file.write_text("2\n" + "7" * 3_000_000)
+    with pytest.raises(DataError, match="a value of 65534 bytes; get the file again"):
+        read(file, format="ntu")

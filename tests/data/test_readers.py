@@ -1,5 +1,6 @@
 """Every format reads into the same kind of clip; what is asked for wrongly is said, and no sound file is lost."""
 
+import os
 import re
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 
 from stgcn_lens.data import READERS, read
 from stgcn_lens.data.clip import check
+from stgcn_lens.data.dataset import Fault
+from stgcn_lens.data.parsing.places import as_name
 from stgcn_lens.data.readers import ntu, recognise
 from stgcn_lens.data.splits import PROTOCOLS
 from stgcn_lens.errors import DataError
@@ -103,8 +106,52 @@ def test_an_empty_folder_says_what_was_looked_for(tmp_path):
         DataError, match="no skeletons that a reader knows: got an empty folder, expected one of"
     ) as caught:
         read(tmp_path)
-    assert all(f"{reader.name}: {reader.what}" in str(caught.value) for reader in READERS)
+    assert all(reader.name in str(caught.value) for reader in READERS)
     assert str(tmp_path) in str(caught.value)
+
+
+def test_files_that_no_reader_knows_are_told_what_those_of_such_names_look_like(tmp_path):
+    (tmp_path / "a.JSON").write_text('{"a": 1}')
+    with pytest.raises(DataError) as caught:
+        read(tmp_path)
+    for reader in READERS:
+        assert (f"{reader.name}: {reader.what}" in str(caught.value)) == (".json" in reader.suffixes)
+
+
+def test_json_files_of_other_things_are_no_native_set(tmp_path):
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(DataError, match=r"no files of format native: got files: 1 \.json, expected a folder with"):
+        read(tmp_path, format="native")
+
+
+def test_what_may_not_be_read_is_said_and_the_rest_is_read(tmp_path, monkeypatch):
+    (tmp_path / "all").mkdir()
+    for name in ("open", "closed"):
+        ntu_folder(tmp_path / "all" / name)
+    closed, allowed = tmp_path / "all" / "closed", os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: closed not in (path, *path.parents) and allowed(path, mode))
+    clips = read(tmp_path / "all")
+    assert len(clips) == 3
+    assert clips.faults == (Fault("closed", "a folder that this user may not read was passed over"),)
+    for path in (closed, closed / f"{NAMES[0]}.skeleton"):
+        with pytest.raises(DataError, match=f"{re.escape(str(path))}: may not be read: got no permission"):
+            read(path)
+
+
+def test_a_folder_of_files_that_may_not_be_read_says_so(tmp_path, monkeypatch):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.npy").write_bytes(b"closed")
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path.suffix != ".npy" and allowed(path, mode))
+    with pytest.raises(DataError, match=r"a\.npy: may not be read: got no permission"):
+        read(tmp_path / "set")
+
+
+def test_hidden_folders_are_passed_over(tmp_path):
+    ntu_folder(tmp_path / "set")
+    (tmp_path / "set" / ".half written").mkdir()
+    ntu_folder(tmp_path / "set" / ".half written" / "clips")
+    assert len(read(tmp_path / "set")) == 3
 
 
 def test_a_folder_of_other_things_says_what_is_there(tmp_path):
@@ -125,8 +172,8 @@ def test_a_format_that_is_not_there_is_refused_with_what_is(tmp_path, name):
 def test_a_missing_path_and_an_unknown_format_are_named(tmp_path):
     with pytest.raises(DataError, match="no such file or folder"):
         read(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="unknown format: got 'bvh', expected auto or one of native, ntu, utd-mhad"):
-        read(tmp_path, format="bvh")
+    with pytest.raises(DataError, match="unknown format: got 'fbx', expected auto or one of native, ntu, utd-mhad"):
+        read(tmp_path, format="fbx")
 
 
 @pytest.mark.parametrize("kind", ["ntu", "native"])
@@ -182,3 +229,20 @@ def test_real_sets_are_told_apart_by_content(shared):
     assert recognise(shared / "utd_mhad").reader.name == "utd-mhad"
     assert recognise(shared / "msr_action3d").reader.name == "msr-action3d"
     assert recognise(shared / "msr_action3d").classes[0] == "high arm wave"
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("../../etc/passwd", "\ufffd/\ufffd/etc/passwd"),
+        ("/root/clip", "root/clip"),
+        ("..\\up", "\ufffd/up"),
+        ("monday/S001", "monday/S001"),
+        (".hidden..name", ".hidden..name"),
+        ("", "\ufffd"),
+    ],
+)
+def test_a_name_never_leads_out_of_a_folder(name, called, tmp_path):
+    assert as_name(name) == called
+    inside = (tmp_path / f"{as_name(name)}.skeleton").resolve()
+    assert inside.is_relative_to(tmp_path.resolve())

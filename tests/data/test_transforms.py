@@ -1,6 +1,7 @@
 """Centring, turning, scaling and fitting do what their names say; the whole keeps its promises for every switch."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,18 @@ from scipy.spatial.transform import Rotation
 from stgcn_lens.data.bodies import spatial_energy
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.streams import STREAMS
-from stgcn_lens.data.transforms import FITS, Preprocessing, centre, clean, fit, prepare, rotate, rotation, scale
+from stgcn_lens.data.transforms import (
+    EARLIER,
+    FITS,
+    Preprocessing,
+    centre,
+    clean,
+    fit,
+    prepare,
+    rotate,
+    rotation,
+    scale,
+)
 from stgcn_lens.errors import DataError
 from tests.data import people
 
@@ -127,7 +139,7 @@ def test_evidence_follows_its_bodies_and_frames_through_cleaning(rng):
     clip = clip.replace(evidence=evidence)
     for body in range(3):
         clip = people.without(clip, body, [0, 5, 6, 7, 11])
-    cleaned = clean(clip, Preprocessing(max_gap=2))
+    cleaned = clean(clip, Preprocessing(max_gap=2, long_gaps="cut"))
     frames = [1, 2, 3, 4, 8, 9, 10]
     np.testing.assert_array_equal(cleaned.evidence, evidence[frames][..., [2, 0]])
     assert cleaned.xyz.shape == (3, 7, 25, 2)
@@ -239,6 +251,72 @@ def test_a_clip_without_anybody_is_an_error_with_its_name():
         prepare(clip, Preprocessing(), 1)
 
 
+def test_nobody_for_a_long_time_is_refused_by_its_frame_in_the_recording_or_cut():
+    clip = people.without(people.clip(40, name="with a pause"), 0, [*range(3), *range(20, 31)])
+    with pytest.raises(DataError, match="with a pause, frame 20: nobody is there for too long: got 11 frames"):
+        clean(clip, Preprocessing())
+    whole = [t for t in range(3, 40) if not 20 <= t < 31]
+    raw = replace(RAW, long_gaps="cut", drop_empty=True)
+    np.testing.assert_array_equal(clean(clip, raw).xyz, clip.xyz[:, whole])
+    assert clean(clip, Preprocessing(max_gap=11)).valid.all()
+
+
+def test_a_gap_that_only_furniture_fills_is_a_gap(rng):
+    clip = people.among_furniture(rng)
+    clip = people.without(people.without(clip, 0, slice(3, 8)), 2, slice(3, 8))
+    assert clip.valid.any(axis=1).all()
+    with pytest.raises(DataError, match="frame 3: nobody is there for too long: got 5 frames"):
+        clean(clip, Preprocessing(max_gap=4))
+
+
+def test_undetected_joints_are_filled_before_a_gap_of_the_body_is():
+    whole = people.clip(20, layout="coco17")
+    clip = people.without(whole, 0, [8, 9])
+    clip.xyz[:, 7, 9] = 0  # not detected just before the body leaves
+    cleaned = clean(clip, replace(RAW, max_gap=2, joint_gap=1))
+    # Between frames 6 and 10, in which it was detected, all lies on one line.
+    place = [whole.xyz[:2, 6, 9] + (t - 6) / 4 * (whole.xyz[:2, 10, 9] - whole.xyz[:2, 6, 9]) for t in (7, 8, 9)]
+    np.testing.assert_allclose(cleaned.xyz[:2, 7:10, 9], np.stack(place, axis=1), rtol=1e-4)
+    assert cleaned.xyz[2, 7, 9, 0] == 0
+
+
+def test_three_bodies_one_of_them_furniture_leave_two_people(rng):
+    sample = prepare(people.among_furniture(rng), Preprocessing(frames=12, centre="none", rotate=False, scale=False), 2)
+    two = people.clip(bodies=2)
+    np.testing.assert_array_equal(sample.x, two.xyz)
+
+
+def test_empty_leading_frames_are_gone_before_anything_is_measured():
+    whole = people.clip(20)
+    late = people.without(whole, 0, slice(0, 8))
+    np.testing.assert_array_equal(prepare(late, Preprocessing(), 1).x, prepare(_from(whole, 8), Preprocessing(), 1).x)
+
+
+def _from(clip: Clip, frame: int) -> Clip:
+    return clip.replace(xyz=clip.xyz[:, frame:], valid=clip.valid[frame:])
+
+
+@pytest.mark.parametrize("how", FITS)
+def test_more_than_three_hundred_frames_become_three_hundred(how):
+    clip = people.clip(frames=431)
+    sample = fit(clip, Preprocessing(frames=300, fit=how), bodies=1)
+    assert sample.x.shape == (3, 300, 25, 1)
+    assert sample.frames == 300
+    ends = [0.0, 430.0] if how == "resample" else [65.0, 364.0]
+    assert sample.source[[0, -1]].tolist() == ends
+    np.testing.assert_array_equal(sample.x[:, [0, -1]], clip.xyz[:, [int(end) for end in ends]])
+
+
+def test_a_clip_without_frames_is_an_error_with_its_name():
+    with pytest.raises(DataError, match="nothing left: the clip has no frames: got 0, expected at least 1"):
+        prepare(_from(people.clip(name="nothing left"), 12), Preprocessing(), 1)
+
+
+def test_settings_written_before_gaps_were_refused_mean_that_they_were_cut():
+    old = {name: value for name, value in vars(Preprocessing()).items() if name not in ("long_gaps", "joint_gap")}
+    assert Preprocessing(**{**EARLIER, **old}) == Preprocessing(long_gaps="cut", joint_gap=0)
+
+
 def test_a_number_that_is_not_finite_never_reaches_a_model():
     clip = people.clip(name="broken one")
     clip.xyz[2, 7, 3, 0] = np.nan
@@ -255,6 +333,8 @@ def test_a_number_that_is_not_finite_never_reaches_a_model():
         ({"frames": 0}, "frames too small: got 0, expected >= 1"),
         ({"bodies": 0}, "bodies too small: got 0, expected >= 1"),
         ({"max_gap": -1}, "max_gap too small: got -1, expected >= 0"),
+        ({"joint_gap": -1}, "joint_gap too small: got -1, expected >= 0"),
+        ({"long_gaps": "keep"}, "unknown long_gaps: got 'keep', expected one of refuse, cut"),
     ],
 )
 def test_a_preprocessing_that_cannot_be_is_refused(change, message):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.runs import Run
@@ -25,6 +26,7 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Finished:
+    torch.set_num_threads(1)  # a fixture of the session is made before the one of each test that sees to this
     clips, steps = clip_set(), []
     run = Run.create(tmp_path_factory.mktemp("training") / "run")
     with run.lock():

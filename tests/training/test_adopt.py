@@ -60,19 +60,31 @@ def test_a_training_is_not_replaced_unasked(copy, finished):
 
 
 @pytest.mark.parametrize(
-    ("what", "clips"),
+    ("kind", "told", "clips"),
     [
         (
-            "layout",
+            DataError,
+            r"got layout 'ntu25-hand', .* expected layout 'ntu25', .* --to-layout ntu25",
             lambda: ClipSet.from_clips([c.replace(layout="ntu25-hand") for c in clip_set(4)], clip_set(4).classes),
         ),
-        ("channels", lambda: ClipSet.from_clips([c.replace(xyz=c.xyz[:2]) for c in clip_set(4)], clip_set(4).classes)),
-        ("classes", lambda: ClipSet.from_clips(clip_set(4), clip_set(4).classes[::-1])),
+        (
+            DataError,
+            "got layout 'coco17', 3 channels x 17 joints = 51 numbers a frame, "
+            "expected layout 'ntu25', 3 channels x 25 joints = 75 numbers a frame; .* --to-layout ntu25",
+            lambda: clip_set(4, classes=1, layout="coco17"),
+        ),
+        (
+            DataError,
+            "2 channels x 25 joints = 50 numbers a frame, expected .* 3 channels x 25 .*; make clips of 3 channels",
+            lambda: ClipSet.from_clips([c.replace(xyz=c.xyz[:2]) for c in clip_set(4)], clip_set(4).classes),
+        ),
+        (CheckpointError, "other classes", lambda: ClipSet.from_clips(clip_set(4), clip_set(4).classes[::-1])),
     ],
+    ids=["bones", "joints", "channels", "classes"],
 )
-def test_clips_that_do_not_fit_are_refused_with_both_sides_and_nothing_is_written(run, finished, what, clips):
+def test_clips_that_do_not_fit_are_refused_with_both_sides_and_nothing_is_written(run, finished, kind, told, clips):
     before = content(run.path)
-    with pytest.raises(CheckpointError, match=f"other {what}") as caught:
+    with pytest.raises(kind, match=told) as caught:
         adopt(run, finished.run.path, clips())
     assert caught.value.file == str(finished.run.path)
     assert caught.value.got != caught.value.expected

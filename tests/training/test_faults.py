@@ -3,6 +3,7 @@
 import csv
 import json
 import pickle
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from stgcn_lens.errors import CheckpointError, DataError, RunError, WorkError
 from stgcn_lens.models.checkpoints import load, save
 from stgcn_lens.runs import Run
 from stgcn_lens.training import loop, train
-from stgcn_lens.training.loop import STATE
-from tests.disk import no_file_above
+from stgcn_lens.training.state import STATE
+from tests.disk import no_file_above, no_right_to_write
 from tests.training.clips import absent, clip_set, job, splits, with_clip
 from tests.training.conftest import content
 
@@ -172,10 +173,11 @@ def test_weights_that_are_finite_and_still_too_large_to_compute_with_are_not_kep
     assert not (run / "model.safetensors").exists()
 
 
-def test_a_clip_of_huge_coordinates_is_named(run, clips):
-    huge = with_clip(clips, 5, lambda c: c.replace(xyz=c.xyz * np.float32(1e25)))
-    with pytest.raises(WorkError, match=r"epoch 1, step \d, learning rate .*'clip 05'"):
-        train(run, huge, splits(huge), job(augment=False))
+def test_the_clip_of_the_largest_coordinates_is_named(run, clips, monkeypatch):
+    monkeypatch.setattr(loop, "learning_rate", lambda *_: 1e38)
+    huge = with_clip(clips, 5, lambda c: c.replace(xyz=c.xyz * np.float32(1e12)))
+    with pytest.raises(WorkError, match=r"epoch \d, step 1, learning rate .*'clip 05' with a value of \d.*e\+12"):
+        train(run, huge, splits(huge), job(augment=False, batch=24))
 
 
 # no room
@@ -193,6 +195,23 @@ def test_a_full_disk_in_the_middle_keeps_the_last_epoch(run, clips, whole):
     assert not [path for path in run.path.rglob("*.tmp")]
     train(run, clips, splits(clips), job(epochs=4))
     assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def test_a_folder_that_may_no_longer_be_written_keeps_the_last_epoch(clips, whole):
+    with tempfile.TemporaryDirectory() as folder:  # not below pytest's own, which only root may enter
+        Path(folder).chmod(0o755)
+        run = Run.create(Path(folder) / "run")
+        rights = no_right_to_write(run.path)
+        with pytest.raises(WorkError, match=r"cannot write.*Permission denied") as caught:  # noqa: PT012
+            try:
+                train(run, clips, splits(clips), job(epochs=4), progress=at_epoch(3, rights.__enter__))
+            finally:
+                rights.__exit__(None, None, None)
+        assert caught.value.file == str(run / STATE)
+        assert torch.load(run / STATE, weights_only=True)["epoch"] == 2
+        assert not [path for path in run.path.rglob("*.tmp")]
+        train(run, clips, splits(clips), job(epochs=4))
+        assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
 def test_a_disk_too_small_for_the_prepared_clips_is_told_and_left_clean(run, clips):

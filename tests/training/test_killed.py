@@ -22,7 +22,7 @@ def killed(folder: Path, *words: object) -> dict:
 def log(folder: Path) -> list[dict]:
     """The log without the times."""
     lines = [json.loads(line) for line in (folder / "train_log.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+    return [{key: value for key, value in line.items() if key not in ("seconds", "waited")} for line in lines]
 
 
 def check_same(whole: Path, other: Path) -> None:

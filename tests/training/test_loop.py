@@ -12,7 +12,7 @@ from stgcn_lens.errors import LensError, RunError
 from stgcn_lens.models.checkpoints import load
 from stgcn_lens.runs import Run
 from stgcn_lens.training import TrainConfig, TrainJob, choose, predict, train
-from stgcn_lens.training.loop import STATE
+from stgcn_lens.training.state import STATE
 from tests.training.clips import CLASSES, clip_set, job, splits
 from tests.training.conftest import EPOCHS, content
 
@@ -90,7 +90,7 @@ def test_metrics_and_confusion_agree_with_clips_csv(finished):
 def test_the_log_has_a_line_for_each_epoch(finished):
     lines = log(finished.run)
     assert [line["epoch"] for line in lines] == list(range(1, EPOCHS + 1))
-    assert all(set(line) == {"epoch", "loss", "top1", "lr", "seconds"} for line in lines)
+    assert all(set(line) == {"epoch", "loss", "top1", "lr", "seconds", "waited"} for line in lines)
     assert lines[-1]["loss"] < lines[0]["loss"]
     assert lines[-1]["lr"] < 0.1 * max(line["lr"] for line in lines)
 

@@ -1,13 +1,15 @@
 """MSR-Action3D: one text file a clip, ``aXX_sXX_eXX_skeleton3D.txt``, 20 rows (x y z confidence) a frame, metres."""
 
 import re
+from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import Fault
-from stgcn_lens.data.readers.source import Contents, Found, OnFault, Reader, class_names, each, names, numbered
+from stgcn_lens.data.source import Contents, Found, OnFault, Reader, class_names, each, names, numbered
 from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import get_layout
 
@@ -20,7 +22,8 @@ JOINTS = (
     *("left_knee", "right_knee", "left_ankle", "right_ankle", "left_foot", "right_foot", "head"),
 )
 V, COLUMNS = len(JOINTS), 4
-_ORDER = [JOINTS.index(name) for name in get_layout("kinect20").joints]
+LONGEST = 1000  # bytes of a line
+_PLACE = [get_layout("kinect20").joints.index(name) for name in JOINTS]
 _NAME = re.compile(r"a(\d+)_s(\d+)_e(\d+)", re.IGNORECASE)
 
 
@@ -30,9 +33,8 @@ def parse(file: Path, name: str, on_fault: OnFault) -> Clip | None:
     Frames whose coordinates are all zero show no body: they are cut off at the end and marked absent
     elsewhere. The fourth column, a confidence, is zero for many joints that are well placed; it is not used.
     """
-    table = _table(file)
-    frames = table.reshape(-1, V, COLUMNS)[..., :3]
-    filled = (frames != 0).any(axis=(1, 2))  # NaN counts as filled: it is refused later, with its place
+    xyz = _coordinates(file)
+    filled = (xyz != 0).any(axis=(0, 2, 3))  # NaN counts as filled: it is refused later, with its place
     empty = int((~filled).sum())
     if not filled.any():
         on_fault(Fault(file.name, f"no body in any frame: got {empty} all-zero frames", "clip", empty))
@@ -44,9 +46,8 @@ def parse(file: Path, name: str, on_fault: OnFault) -> Clip | None:
         parts += [f"{empty - cut} of {len(filled)} frames marked as without a body"] if empty > cut else []
         on_fault(Fault(file.name, f"all-zero frames: {' and '.join(parts)}", "frames", empty))
     code = _NAME.search(name)
-    xyz = frames[:length, _ORDER].transpose(2, 0, 1)[..., None]  # (C, T, V, M)
     return Clip(
-        xyz=np.ascontiguousarray(xyz, dtype=np.float32),
+        xyz=xyz[:, :length],
         valid=filled[:length, None].copy(),
         name=name,
         layout="kinect20",
@@ -56,42 +57,46 @@ def parse(file: Path, name: str, on_fault: OnFault) -> Clip | None:
     )
 
 
-def _table(file: Path) -> np.ndarray:
-    """All rows of a file, (20 * frames, 4)."""
-    rows = [line for line in file.read_bytes().split(b"\n") if line.strip()]
-    if not rows:
+def _coordinates(file: Path) -> np.ndarray:
+    """(C, T, V, M) float32: x, y, z of a file; read twice, line by line, so that its text is never held."""
+    count = sum(1 for _ in _rows(file))
+    if count == 0:
         raise DataError("an empty file", file=file.name, expected="20 rows a frame")
-    tokens = b" ".join(rows).split()
-    if len(tokens) != COLUMNS * len(rows) or len(rows) % V:
-        for i, row in enumerate(rows):
-            if len(row.split()) != COLUMNS:
-                raise DataError(
-                    f"a row of another length (row {i})",
-                    file=file.name,
-                    frame=i // V,
-                    got=f"{len(row.split())} values",
-                    expected=f"{COLUMNS}: x y z confidence",
-                    fix="get the file again or remove it",
-                )
-        raise DataError(
-            "cut mid-frame",
-            file=file.name,
-            frame=len(rows) // V,
-            got=f"{len(rows) % V} rows in the last frame",
-            expected=f"{V}",
-            fix="get the file again or remove it",
-        )
-    try:
-        return np.fromiter(map(float, tokens), np.float64, len(tokens)).reshape(-1, COLUMNS)
-    except ValueError:
-        bad = next(i for i, token in enumerate(tokens) if not _is_number(token))
-        raise DataError(
-            "not a number",
-            file=file.name,
-            frame=bad // (V * COLUMNS),
-            got=repr(tokens[bad].decode(errors="replace")[:40]),
-            expected="x y z confidence",
-        ) from None
+    if count % V:
+        raise _fault("cut mid-frame", file, count, f"{count % V} rows in the last frame", f"{V}")
+    xyz = np.empty((3, count // V, V, 1), np.float32)
+    rows = chain.from_iterable(_rows(file))
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused later
+        for t in range(count // V):
+            values = list(islice(rows, V * COLUMNS))
+            try:
+                xyz[:, t, _PLACE, 0] = np.fromiter(map(float, values), float).reshape(V, COLUMNS).T[:3]
+            except ValueError:
+                bad = next(value for value in values if not _is_number(value))
+                shown = repr(bad[:40].decode(errors="replace"))
+                raise _fault("not a number", file, t * V, shown, "x y z confidence") from None
+    return xyz
+
+
+def _rows(file: Path) -> Iterator[list[bytes]]:
+    """The four values of each line that is not blank."""
+    found = 0
+    with file.open("rb") as stream:
+        while line := stream.readline(LONGEST + 1):
+            row = line.split()
+            if len(line) > LONGEST or len(row) not in (0, COLUMNS):
+                got = f"over {LONGEST} bytes" if len(line) > LONGEST else f"{len(row)} values"
+                what = f"a row of another length (row {found})"
+                raise _fault(what, file, found, got, f"{COLUMNS}: x y z confidence")
+            if row:
+                found += 1
+                yield row
+
+
+def _fault(what: str, file: Path, row: int, got: str, expected: str) -> DataError:
+    return DataError(
+        what, file=file.name, frame=row // V, got=got, expected=expected, fix="get the file again or remove it"
+    )
 
 
 def _is_number(token: bytes) -> bool:
@@ -105,7 +110,7 @@ def _is_number(token: bytes) -> bool:
 def _sniff(file: Path) -> bool:
     try:
         with file.open("rb") as stream:
-            row = stream.readline(1000).split()
+            row = stream.readline(LONGEST).split()
     except OSError:
         return False
     return len(row) == COLUMNS and all(map(_is_number, row))

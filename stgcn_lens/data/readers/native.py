@@ -6,7 +6,7 @@ from pathlib import Path
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.native import ABOUT, open_set
-from stgcn_lens.data.readers.source import Contents, Found, OnFault, Progress, Reader
+from stgcn_lens.data.source import Contents, Found, OnFault, Progress, Reader
 
 
 def _clips(clips: ClipSet, on_fault: OnFault, progress: Progress | None) -> Iterator[Clip]:

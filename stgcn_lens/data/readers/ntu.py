@@ -5,140 +5,96 @@ and a line of 12 values for each of the 25 joints, of which the first three are 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet, Fault
-from stgcn_lens.data.readers.source import Contents, Found, OnFault, Progress, Reader, class_names, each, names
+from stgcn_lens.data.parsing.ntu_text import BODY, MAX_SLOTS, Bodies, V, bodies
+from stgcn_lens.data.source import Contents, Found, OnFault, Progress, Reader, class_names, each, names
 from stgcn_lens.errors import DataError
 from stgcn_lens.files import atomic_folder
 
-V, BODY, JOINT = 25, 10, 12  # joints, values in a body's line, values in a joint's line
 FPS = 30.0
-MAX_SLOTS = 64  # distinct body IDs of one clip; a sensor tracks six at a time
+MANY = 100  # files, of which the compiled code pays
+ROOM = 2**20  # bytes that a clip may take more than its file
 _CODE = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
-_SPAN = V * JOINT
 
 
-def parse(file: Path, name: str, on_fault: OnFault) -> Clip:
+def parse(file: Path, name: str, on_fault: OnFault, one_of_many: bool = False) -> Clip:
     """One `.skeleton` file as a clip with one slot per body ID, the slots in the order of the IDs.
 
-    IDs stay text (they exceed 2^53); a body keeps its slot when it leaves and returns.
+    IDs stay text (they exceed 2^53); a body keeps its slot when it leaves and returns, and one whose ID comes twice
+    in a frame counts as two. `one_of_many` asks for compiled code, three times as fast, which takes half a second to
+    import.
     """
-    tokens = file.read_bytes().split()
-    frames = _whole(tokens, 0, file, None, "frame count") if tokens else 0
-    if frames < 1:
-        raise DataError("no frames", file=file.name, got=frames if tokens else "an empty file", expected="at least 1")
-    if frames > len(tokens) - 1:
-        raise DataError(
-            "the file is shorter than its frame count",
-            file=file.name,
-            got=f"{len(tokens) - 1} values",
-            expected=f"{frames} frames",
-            fix="get the file again or remove it",
-        )
-    ids, places, numbers, end = _walk(tokens, frames, file)
-    if end < len(tokens):
-        left = f"{len(tokens) - end} values after the last of {frames} frames were not read"
+    found = None
+    if one_of_many:
+        from stgcn_lens.data.parsing import ntu_scan
+
+        found = ntu_scan.bodies(file)
+    found = bodies(file) if found is None else found
+    if found.left:
+        left = f"{found.left} values after the last of {found.frames} frames were not read"
         on_fault(Fault(file.name, left, "nothing"))
+    ids = _told_apart(found)
     slots = sorted(set(ids), key=lambda body: (len(body[0]), *body))
     if len(slots) > MAX_SLOTS:
         raise DataError("too many bodies", file=file.name, got=f"{len(slots)} body IDs", expected=f"<= {MAX_SLOTS}")
-    xyz = np.zeros((frames, max(len(slots), 1), V, 3), np.float32)
-    valid = np.zeros(xyz.shape[:2], bool)
-    if ids:
-        slot = {body: m for m, body in enumerate(slots)}
-        where = np.array(places), np.array([slot[body] for body in ids])
-        xyz[where] = _floats(numbers, places, file).reshape(-1, 3, V).transpose(0, 2, 1)
-        valid[where] = True
-    code = _CODE.search(name)
-    setup, view, subject, _, label = map(int, code.groups()) if code else (None,) * 5
+    if not slots:
+        got = f"{found.frames} empty frames"
+        raise DataError("no body in any frame", file=file.name, got=got, expected="at least one body")
+    _check_dense(file, found.frames, len(slots), len(ids))
+    xyz = np.zeros((3, found.frames, V, len(slots)), np.float32)
+    valid = np.zeros((found.frames, len(slots)), bool)
+    slot = {body: m for m, body in enumerate(slots)}
+    places = found.places, [slot[body] for body in ids]
+    xyz[:, places[0], :, places[1]] = found.xyz.transpose(0, 2, 1)
+    valid[places] = True
     return Clip(
-        xyz=np.ascontiguousarray(xyz.transpose(3, 0, 2, 1)),
+        xyz=xyz,
         valid=valid,
         name=name,
         layout="ntu25",
-        label=None if label is None else label - 1,
-        subject=subject,
-        view=view,
-        setup=setup,
         fps=FPS,
+        **code(name),  # type: ignore[arg-type]
     )
 
 
-def _walk(tokens: list[bytes], frames: int, file: Path) -> tuple[list[tuple[bytes, int]], list[int], list[bytes], int]:
-    """Step through the counts of a file: body IDs, their frames, the text of all x, then y, then z, and the end.
+def code(name: str) -> dict[str, int]:
+    """Setup, view, subject and label, as the SsssCcccPpppRrrrAaaa in a clip's name says; empty where it holds none."""
+    found = _CODE.search(name)
+    if found is None:
+        return {}
+    setup, view, subject, _, action = map(int, found.groups())
+    return {"setup": setup, "view": view, "subject": subject, "label": action - 1}
 
-    An ID that comes twice in one frame counts as two bodies, told apart by their order.
-    """
+
+def _told_apart(found: Bodies) -> list[tuple[bytes, int]]:
+    """Each body's ID, and how many bodies of that ID come before it in the same frame."""
     ids: list[tuple[bytes, int]] = []
-    places: list[int] = []
-    numbers: list[bytes] = []
-    p, total = 1, len(tokens)
-    for t in range(frames):
-        if p >= total:
-            raise _cut(file, t, f"{t} frames", f"{frames} frames")
-        bodies = _whole(tokens, p, file, t, "body count")
-        p += 1
-        if bodies > MAX_SLOTS:
-            raise DataError("too many bodies", file=file.name, frame=t, got=bodies, expected=f"<= {MAX_SLOTS}")
-        seen: list[bytes] = []
-        for body in range(bodies):
-            start = p + BODY + 1
-            if start > total:
-                raise _cut(file, t, f"the end of the file in body {body + 1}", f"{bodies} bodies")
-            joints = _whole(tokens, start - 1, file, t, "joint count")
-            if joints != V:
-                raise DataError("wrong joint count", file=file.name, frame=t, got=joints, expected=V)
-            p = start + _SPAN
-            if p > total:
-                got = f"{(total - start) // JOINT} whole joints of body {body + 1}"
-                raise _cut(file, t, got, f"{V}")
-            who = tokens[start - BODY - 1]
-            ids.append((who, seen.count(who)))
-            seen.append(who)
-            places.append(t)
-            numbers += tokens[start:p:JOINT]
-            numbers += tokens[start + 1 : p : JOINT]
-            numbers += tokens[start + 2 : p : JOINT]
-    return ids, places, numbers, p
+    frame, seen = -1, list[bytes]()
+    for t, who in zip(found.places.tolist(), found.ids, strict=True):
+        if t != frame:
+            frame, seen = t, []
+        ids.append((who, seen.count(who)))
+        seen.append(who)
+    return ids
 
 
-def _whole(tokens: list[bytes], at: int, file: Path, frame: int | None, what: str) -> int:
-    text = tokens[at]
-    if text.isdigit() and len(text) <= 12:  # a body ID, read in the place of a count, is longer
-        return int(text)
-    raise DataError(
-        f"the {what} is not a whole number",
-        file=file.name,
-        frame=frame,
-        got=repr(text.decode(errors="replace")[:40]),
-        expected="a count",
-        fix="a value is missing or too many before it; get the file again or remove it",
-    )
-
-
-def _cut(file: Path, frame: int, got: str, expected: str) -> DataError:
-    return DataError(
-        "cut mid-frame", file=file.name, frame=frame, got=got, expected=expected, fix="get the file again or remove it"
-    )
-
-
-def _floats(numbers: list[bytes], places: list[int], file: Path) -> np.ndarray:
-    try:
-        return np.fromiter(map(float, numbers), np.float64, len(numbers))
-    except ValueError:
-        for i, text in enumerate(numbers):
-            try:
-                float(text)
-            except ValueError:
-                frame = places[i // (3 * V)]
-                shown = repr(text.decode(errors="replace")[:40])
-                raise DataError("not a number", file=file.name, frame=frame, got=shown, expected="x y z") from None
-        raise
+def _check_dense(file: Path, frames: int, slots: int, bodies: int) -> None:
+    """A clip has room for every slot in every frame: refuse one that is nearly all empty room, before it is made."""
+    if 12 * V * frames * slots > file.stat().st_size + ROOM:
+        raise DataError(
+            "too few bodies for its frames and body IDs",
+            file=file.name,
+            got=f"{bodies} bodies in {frames} frames under {slots} IDs",
+            expected="a clip that takes no more memory than its file",
+            fix="cut the empty frames, or remove the IDs that are seen in a few frames only",
+        )
 
 
 def write(clip: Clip, path: Path | str) -> Path:
@@ -214,30 +170,30 @@ def _sniff(file: Path) -> bool:
 
 def _open(found: Found) -> Contents:
     files = names(found.path, found.files)
-    codes = [tuple(map(int, code.groups())) for _, name in files if (code := _CODE.search(name))]
+    codes = [said for _, name in files if (said := code(name))]
+    read = partial(parse, one_of_many=len(files) >= MANY)
     return Contents(
-        lambda *told: each(files, parse, *told),
-        tuple(_classes(found.path, codes)),
-        _protocol(found.path, codes),
+        lambda *told: each(files, read, *told),
+        tuple(classes(found.path, codes)),
+        protocol(found.path, codes),
     )
 
 
-def _classes(path: Path, codes: Sequence[tuple[int, ...]]) -> list[str]:
+def classes(path: Path, codes: Sequence[Mapping[str, int]]) -> list[str]:
     """The names beside the files, else the 60 or 120 action numbers of NTU; none where no name holds a number."""
     named = class_names(path)
     if named:
         return named
-    actions = [code[4] for code in codes]
-    most = 120 if any(60 < action <= 120 for action in actions) else 60
-    return [f"A{action:03d}" for action in range(1, most + 1)] if actions else []
+    most = 120 if any(60 <= code["label"] < 120 for code in codes) else 60
+    return [f"A{action:03d}" for action in range(1, most + 1)] if codes else []
 
 
-def _protocol(path: Path, codes: Sequence[tuple[int, ...]]) -> str:
+def protocol(path: Path, codes: Sequence[Mapping[str, int]]) -> str:
     """What a protocol.txt beside the files says, else ntu60 or, with more setups or classes, ntu120."""
     said = (path if path.is_dir() else path.parent) / "protocol.txt"
     if said.is_file():
         return said.read_text(encoding="utf-8", errors="replace").strip()
-    return "ntu120" if any(code[0] > 17 or code[4] > 60 for code in codes) else "ntu60"
+    return "ntu120" if any(code["setup"] > 17 or code["label"] >= 60 for code in codes) else "ntu60"
 
 
 READER = Reader(

@@ -4,14 +4,15 @@ import re
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat, whosmat
 
 from stgcn_lens.data.clip import Clip
-from stgcn_lens.data.readers.source import Contents, Found, OnFault, Reader, class_names, each, names, numbered
+from stgcn_lens.data.parsing.mat5 import variables
+from stgcn_lens.data.source import Contents, Found, OnFault, Reader, class_names, each, names, numbered
 from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import get_layout
 
 CLASSES = 27
+VARIABLE = "d_skel"
 FPS = 30.0
 # The order in which the set stores the joints of layout kinect20.
 JOINTS = (
@@ -21,35 +22,19 @@ JOINTS = (
     *("left_hip", "left_knee", "left_ankle", "left_foot"),
     *("right_hip", "right_knee", "right_ankle", "right_foot"),
 )
-_ORDER = [JOINTS.index(name) for name in get_layout("kinect20").joints]
+_PLACE = [get_layout("kinect20").joints.index(name) for name in JOINTS]
 _NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)", re.IGNORECASE)
 
 
 def parse(file: Path, name: str, on_fault: OnFault) -> Clip:
     """One `.mat` file as a clip; `DataError` naming the file where it is not one."""
-    try:
-        content = loadmat(file)
-    except Exception as error:  # scipy raises a dozen kinds, from TypeError to zlib.error, on damaged files
-        raise DataError(
-            f"not a MATLAB file that can be read ({error})", file=file.name, fix="get the file again or remove it"
-        ) from error
-    if "d_skel" not in content:
-        found = [key for key in content if not key.startswith("__")]
-        raise DataError("a variable is missing", file=file.name, got=found or "no variable", expected="d_skel")
-    skeleton = content["d_skel"]
-    if skeleton.ndim == 2:
-        skeleton = skeleton[..., None]  # MATLAB drops the last axis of a clip of one frame
-    if skeleton.ndim != 3 or skeleton.shape[:2] != (20, 3) or skeleton.dtype.kind not in "fiu":
-        raise DataError(
-            "d_skel has another shape",
-            file=file.name,
-            got=f"{skeleton.shape} {skeleton.dtype}",
-            expected="(20, 3, frames) numbers",
-        )
+    skeleton = _skeleton(file)
     code = _NAME.search(name)
-    xyz = skeleton[_ORDER].transpose(1, 2, 0)[..., None]  # (C, T, V, M)
+    xyz = np.empty((3, skeleton.shape[2], 20, 1), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # what no float32 holds is refused later
+        xyz[..., _PLACE, 0] = skeleton.transpose(1, 2, 0)
     return Clip(
-        xyz=np.ascontiguousarray(xyz, dtype=np.float32),
+        xyz=xyz,
         valid=np.ones((skeleton.shape[2], 1), bool),
         name=name,
         layout="kinect20",
@@ -59,10 +44,31 @@ def parse(file: Path, name: str, on_fault: OnFault) -> Clip:
     )
 
 
+def _skeleton(file: Path) -> np.ndarray:
+    """(20, 3, T), as stored."""
+    others: list[str] = []
+    with file.open("rb") as stream:
+        for variable in variables(stream, file):
+            if variable.name != VARIABLE:
+                others.append(variable.name[:40])
+                continue
+            shape = (*variable.shape, 1)[:3]  # MATLAB drops the last axis of a clip of one frame
+            if shape[:2] != (20, 3) or len(variable.shape) > 3 or not variable.numeric:
+                raise DataError(
+                    f"{VARIABLE} has another shape",
+                    file=file.name,
+                    got=f"{variable.shape} {variable.kind}",
+                    expected="(20, 3, frames) numbers",
+                )
+            return variable.values().reshape(shape)
+    raise DataError("a variable is missing", file=file.name, got=others[:8] or "no variable", expected=VARIABLE)
+
+
 def _sniff(file: Path) -> bool:
     try:
-        return any(name == "d_skel" for name, *_ in whosmat(file))
-    except Exception:  # see `parse`
+        with file.open("rb") as stream:
+            return any(variable.name == VARIABLE for variable in variables(stream, file))
+    except (DataError, OSError):
         return False
 
 

@@ -1,0 +1,50 @@
+"""The classes of clips and those of a network, brought together by their names."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from stgcn_lens.data.dataset import ClipSet
+from stgcn_lens.errors import CheckpointError
+from stgcn_lens.models.checkpoints import Loaded
+
+
+def nameless(loaded: Loaded) -> bool:
+    """Whether nobody has ever named the network's classes: an import that was given no names has made them up."""
+    return bool(loaded.about["about"].get("assumed_classes"))
+
+
+def fit_classes(clips: ClipSet, loaded: Loaded, file: Path | str) -> ClipSet:
+    """The clips with labels that mean the network's classes; the very same set where they do already.
+
+    Classes are matched by name, in whatever order and number a data set has them. Names that were made up at import
+    are no names: the data set's own stand for them if there are as many. Clips without any label fit every network.
+
+    Raises
+    ------
+    CheckpointError
+        where a clip is of a class that the network does not know; `file` is the checkpoint.
+    """
+    if clips.classes == loaded.classes or (nameless(loaded) and len(clips.classes) == len(loaded.classes)):
+        return clips
+    number = {name: i for i, name in enumerate(loaded.classes)}
+    used = [clips.classes[label] for label in np.unique(clips.labels) if label >= 0]
+    unknown = [name for name in used if name not in number]
+    if unknown:
+        raise CheckpointError(
+            "the clips do not fit the checkpoint: other classes",
+            file=file,
+            got=f"{len(clips.classes)} classes, of which it has no {_some(unknown)}",
+            expected=f"some of its {len(loaded.classes)} classes: {_some(loaded.classes)}",
+            fix=f"name its classes at import: --classes FILE, {len(loaded.classes)} lines"
+            if nameless(loaded)
+            else "name the classes of the clips as the network does, or leave the others out",
+        )
+    rows = [row if row.label is None else replace(row, label=number[clips.classes[row.label]]) for row in clips.rows]
+    return replace(clips, rows=tuple(rows), classes=loaded.classes, folder=None)
+
+
+def _some(names: tuple[str, ...] | list[str], most: int = 4) -> str:
+    shown = ", ".join(map(repr, names[:most]))
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
