@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and fingerprints of what is in them."""
 
+import errno
 import hashlib
 import os
 import re
@@ -90,7 +91,7 @@ def _beside(path: Path) -> Path:
 
 
 def cannot_write(path: Path, error: OSError) -> WorkError:
-    """What to say when a file of a run cannot be written."""
-    return WorkError(
-        f"cannot write ({error.strerror or error})", file=path, fix="free the disk or choose another --out"
-    )
+    """What to say when a file cannot be written."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    fix = "free the disk or write to another place" if full else "write to another place, or mend what is said"
+    return WorkError(f"cannot write ({error.strerror or error})", file=path, fix=fix)

@@ -255,6 +255,13 @@ def test_clips_of_another_layout_are_refused(fresh) -> None:
         open_model(fresh, "cpu")
 
 
+def test_2d_clips_are_not_told_to_become_3d(fresh) -> None:
+    tiny.clips(8, layout="coco17").save(fresh / "data")
+    with pytest.raises(DataError, match=r"3 channels x 17 joints = 51 numbers a frame.* clips in 2-D cannot") as caught:
+        open_model(fresh, "cpu")
+    assert "--to-layout" not in str(caught.value)
+
+
 def test_clips_that_changed_since_the_training_are_refused(fresh) -> None:
     tiny.clips(9).save(fresh / "data")
     with pytest.raises(RunError, match="the clips have changed since `train`: got fingerprint"):

@@ -2,6 +2,9 @@
 
 A run that was interrupted goes on when the same command is given again. Every architecture has settings of its own:
 `stgcn-lens train --architecture stgat --help` shows those of STGAT.
+
+Two processes on one machine, each with a GPU of its own where there are any, three times started again if one dies:
+`torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m stgcn_lens train --data ...`
 """
 
 import sys
@@ -145,7 +148,7 @@ def run(args: Args) -> Result:
         raise SystemExit(0)  # process 0 tells the result
     side = next(name for name in ("test", "val", "train") if name in metrics)
     scores, skipped = metrics[side], record == before
-    dropped = len(clips.faults) + len(record["dropped"])
+    dropped = sum(fault.dropped != "nothing" for fault in clips.faults) + len(record["dropped"])
     text = (
         f"{args.out}: {len(clips)} clips, {len(clips.classes)} classes; {side} top-1 {scores['top1']:.3f} "
         f"(mean class {scores['mean_class_accuracy']:.3f}, n = {scores['n']}) after {record['seconds']:.0f} s"
@@ -160,7 +163,7 @@ def run(args: Args) -> Result:
     text += "".join(f"; {warning}" for warning in record.get("warnings", ()))
     text += "".join(f"; {fault.file}: {fault.reason}" for fault in told)
     if dropped:
-        text += f"; {dropped} faults in the data, listed by: stgcn-lens data info {args.data}"
+        text += f"; {dropped} clips left out or kept in part, each listed by: stgcn-lens data info {args.data}"
     data = {"run": str(args.out), "metrics": metrics, "seconds": record["seconds"], "device": record["device"]}
     data["skipped"] = skipped
     data["sides"] = {name: int((sides == name).sum()) for name in ("train", "val", "test", "none")}

@@ -4,6 +4,8 @@ import numpy as np
 
 from stgcn_lens.data.clip import Clip
 
+_LASTING = 0.5  # ours: for a shorter share of its time nobody takes the place of a wide body
+
 
 def points(clip: Clip, body: int) -> np.ndarray:
     """Positions of one body in the frames it is present in, (F, V, D), NaN where a 2-D joint was not detected.
@@ -50,15 +52,18 @@ def flatness(clip: Clip) -> np.ndarray:
 def select_bodies(clip: Clip, bodies: int = 2, max_flatness: float = 0.8) -> Clip:
     """Keep at most `bodies` bodies, those of the largest spatial energy, the largest first.
 
-    A body wider than `max_flatness` times its height is furniture and is left out (0 switches the rule off),
-    unless no other body remains: the only or best body always stays.
+    A body wider than `max_flatness` times its height is furniture and is left out (0 switches the rule off), unless
+    no upright body is there for at least half as many frames as it: then it is somebody who sits or lies, or is seen
+    from the waist up, and the upright ones pass by. Where nobody is upright, the best body stays alone.
     """
     energy = spatial_energy(clip)
     order = sorted(_ever_there(clip), key=lambda body: -energy[body])
     if max_flatness > 0 and len(order) > 1:
-        ratio = flatness(clip)
+        ratio, lasts = flatness(clip), clip.valid.sum(axis=0)
         upright = [body for body in order if ratio[body] <= max_flatness]
-        order = upright or order[:1]
+        longest = max((lasts[body] for body in upright), default=0)
+        kept = [body for body in order if body in upright or longest < _LASTING * lasts[body]]
+        order = kept if upright else order[:1]
     return take(clip, bodies=order[:bodies])
 
 

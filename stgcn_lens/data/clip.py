@@ -8,6 +8,8 @@ from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import Layout, get_layout
 
 LARGEST = 1e18  # of a coordinate: squares of larger ones leave float32
+MAX_FPS = 1e6  # of any recording (ours)
+UNITS = ("metres", "pixels", "normalised", "unknown")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,7 @@ class Clip:
     subject, view, setup : as the data set numbers them, or None.
     splits : the sides that the source itself puts the clip on, e.g. ("train",) or ("xsub_val", "xview_train").
     fps : frames per second.
-    units : of the coordinates: "metres", "pixels", "normalised" or "unknown".
+    units : of the coordinates, one of `UNITS`.
     file : the file it was read from, as faults name it; None where no one file holds it.
     evidence : (T, V, M) bool, which joints carry the class in which frames; known for synthetic clips only.
     """
@@ -91,7 +93,7 @@ def check(clip: Clip, *, file: object = None) -> Clip:
     if not clip.valid.any():
         raise DataError("no body in any frame", file=where, got=f"{t} empty frames", expected="at least one body")
     usable = (clip.xyz <= LARGEST) & (clip.xyz >= -LARGEST)  # false for NaN, too
-    if not usable.all(axis=(0, 2))[clip.valid].all():
+    if not np.all(usable, axis=(0, 2))[clip.valid].all():
         wrong = ~usable & clip.valid[None, :, None]  # (C, T, V, M)
         frame = int(np.flatnonzero(wrong.any(axis=(0, 2, 3)))[0])
         joint = int(np.flatnonzero(wrong[:, frame].any(axis=(0, 2)))[0])

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from stgcn_lens.data.dataset import ClipSet, Fault
-from stgcn_lens.data.native import open_set, pack
-from stgcn_lens.data.opened import Source, nothing_read
+from stgcn_lens.data.dataset import Fault
+from stgcn_lens.data.native import open_set
+from stgcn_lens.data.opened import gather
 from stgcn_lens.data.readers import native, recognise
 from stgcn_lens.data.sides import read_sides
 from stgcn_lens.data.source import Progress
@@ -106,7 +105,7 @@ def convert(
             clips = open_set(native.folder_of(source.home))
             clips = clips if source.layout is None else replace(clips, layout=source.layout)
         else:
-            clips = _packed(source, stack.enter_context(_beside(out)) / "clips", progress)
+            clips = gather(source, stack.enter_context(_beside(out)) / "clips", progress)
         # What a native set says was left out when it was made is no news; it is passed on, not told again.
         faults = list(source.told) if source.reader.name == "native" else list(clips.faults)
         sides = np.full(len(clips), "none", "<U5") if by == "none" else split(clips, by, on_fault=faults.append)
@@ -127,17 +126,6 @@ def convert(
             faults=tuple(faults),
             losses=tuple(lost),
         )
-
-
-def _packed(source: Source, folder: Path, progress: Progress | None) -> ClipSet:
-    """What the source holds, as a native set in `folder`."""
-    faults: list[Fault] = []
-    stream = source.clips(faults.append, progress)
-    first = next(stream, None)
-    if first is None:
-        raise nothing_read(source, faults)
-    about = {"source": source.reader.name, "protocol": source.protocol}
-    return pack(chain([first], stream), folder, classes=source.classes, faults=faults, **about)
 
 
 def check_out(path: Path, out: Path, writer: Writer, force: bool) -> None:

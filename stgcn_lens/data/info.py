@@ -13,7 +13,7 @@ from stgcn_lens.data.native import open_set
 from stgcn_lens.data.opened import Source, nothing_read
 from stgcn_lens.data.readers import native, recognise
 from stgcn_lens.data.remarks import origin, remarks
-from stgcn_lens.data.source import Progress
+from stgcn_lens.data.source import OnFault, Progress
 from stgcn_lens.data.splits import AXES, PROTOCOLS, complete, families, split
 from stgcn_lens.data.tally import Sample, Tally
 from stgcn_lens.data.transforms import Preprocessing
@@ -158,7 +158,8 @@ def _info(source: Source, tally: Tally, faults: Sequence[Fault], most: int | Non
     assert first is not None
     layout, lengths = first.skeleton, [row.frames for row in rows]
     centred = origin(tally, layout)
-    sides = _sides(source, tally)
+    torn: list[Fault] = []
+    sides = _sides(source, tally, torn.append)
     equal = [places for places in tally.equal.values() if len(places) > 1]
     slots = max(row.bodies for row in rows)
     earlier: tuple[Fault, ...] = ()
@@ -200,7 +201,10 @@ def _info(source: Source, tally: Tally, faults: Sequence[Fault], most: int | Non
         extent=tuple((float(low), float(high)) for low, high in tally.extent.T),
         duplicates=tuple(tuple(rows[i].name for i in places) for places in equal),
         unusable=tuple(tally.unusable),
-        remarks=remarks(tally, source.classes, equal, sides),
+        remarks=(
+            *remarks(tally, source.classes, equal, sides),
+            *dict.fromkeys(f"{fault.file}: {fault.reason}" for fault in torn),
+        ),
         faults=tuple(fault for fault in faults if fault not in known),
         earlier=earlier,
         bytes=tally.bytes,
@@ -208,8 +212,11 @@ def _info(source: Source, tally: Tally, faults: Sequence[Fault], most: int | Non
     )
 
 
-def _sides(source: Source, tally: Tally) -> dict[str, np.ndarray | str]:
-    """What `--split` may say -> side of every clip, or why not; what nobody would try is left out."""
+def _sides(source: Source, tally: Tally, on_fault: OnFault) -> dict[str, np.ndarray | str]:
+    """What `--split` may say -> side of every clip, or why not; what nobody would try is left out.
+
+    `on_fault` is told of clips that their source puts on two sides.
+    """
     first = tally.first
     assert first is not None
     nothing = np.zeros((0, first.skeleton.V, first.xyz.shape[0]), np.float32)
@@ -226,7 +233,7 @@ def _sides(source: Source, tally: Tally) -> dict[str, np.ndarray | str]:
     given = [family or "file" for family in families(tally.rows)]
     for by in [*AXES, *given]:
         try:
-            sides[by] = split(table, by)
+            sides[by] = split(table, by, on_fault=on_fault)
         except DataError as error:
             known = by in given or any(getattr(row, by) is not None for row in tally.rows)
             if known and (by in given or by in PROTOCOLS.get(source.protocol, {by: ()})):

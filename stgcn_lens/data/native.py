@@ -19,7 +19,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from stgcn_lens.arrays import NpyWriter, open_npy, read_rows
-from stgcn_lens.data.clip import Clip
+from stgcn_lens.data.clip import MAX_FPS, Clip
 from stgcn_lens.data.dataset import (
     ClipSet,
     Fault,
@@ -40,6 +40,7 @@ FORMAT = 1
 ABOUT = "clipset.json"
 _LONGEST = 2**14  # characters of a line of clips.csv
 _PIECE = 2**16  # rows looked through at once
+_DIGITS = 18  # of a number of clips.csv: 64 bits hold it
 
 
 def open_set(folder: Path) -> ClipSet:
@@ -57,6 +58,8 @@ def open_set(folder: Path) -> ClipSet:
         about = json.loads(about_file.read_text(encoding="utf-8"))
         if not isinstance(about, dict):
             raise TypeError(f"{ABOUT} holds no object")
+        if about["format"] != FORMAT:
+            raise ValueError(f"format {str(about['format'])[:40]}; this version knows {FORMAT}")
         layout = from_record(about, file=about_file)
         classes = _texts(about["classes"], "classes")
         xyz, valid = open_npy(folder / "xyz.npy"), open_npy(folder / "valid.npy")
@@ -142,7 +145,7 @@ def _texts(values: object, what: str) -> tuple[str, ...]:
 
 
 def _fps(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_FPS:
         raise TypeError(f"fps: {str(value)[:40]}")
     return float(value)
 
@@ -218,7 +221,11 @@ def pack(
 
 
 def _row_from_csv(line: dict[str, str]) -> Row:
-    number = lambda key: int(line[key]) if line[key] else None  # noqa: E731
+    def number(key: str) -> int | None:
+        if len(line[key]) > _DIGITS:
+            raise ValueError(f"{key} of {len(line[key])} digits in clips.csv")
+        return int(line[key]) if line[key] else None
+
     return Row(
         name=line["name"],
         label=number("label"),

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from stgcn_lens.data.clip import Clip, check
-from stgcn_lens.data.dataset import Fault
+from stgcn_lens.data.dataset import ClipSet, Fault
 from stgcn_lens.data.gaps import repair
+from stgcn_lens.data.native import pack
 from stgcn_lens.data.parsing import archives
 from stgcn_lens.data.parsing.places import as_name, as_text, contents
 from stgcn_lens.data.relayout import joint_mapping, relayout
@@ -57,8 +59,8 @@ class Source:
         for fault in self.told:
             on_fault(fault)
         for name, count in (self.others or {}).items():
-            some = f"{count} files look" if count > 1 else "1 file looks"
-            also = f"{some} like format {name} and were not read; name it with --format to read them instead"
+            some, were, them = (f"{count} files look", "were", "them") if count > 1 else ("1 file looks", "was", "it")
+            also = f"{some} like format {name} and {were} not read; name it with --format to read {them} instead"
             on_fault(Fault(str(self.path), also, "nothing"))
         first: Clip | None = None
         met: dict[str, int] = {}
@@ -93,7 +95,7 @@ class Source:
                 "label out of range",
                 got=f"class {clip.label + 1}",
                 expected=f"1 to {len(self.classes)}",
-                fix="mend the name, or list all classes in a classes.txt beside the files",
+                fix="mend the label or the name, or list all classes in a classes.txt beside the files",
             )
         if self.layout is not None:
             check_joints(self.path, clip.layout, self.layout)
@@ -120,6 +122,41 @@ class Source:
         if layout is not None and layout.bridged:
             added = ", ".join(f"{layout.joints[child]}-{layout.joints[parent]}" for child, parent in layout.bridged)
             on_fault(Fault(str(self.path), f"bones added to join all of layout '{layout.name}': {added}", "nothing"))
+
+
+def gather(source: Source, into: Path | None, progress: Progress | None = None) -> ClipSet:
+    """All usable clips: in memory, or as a stream in the native folder `into`.
+
+    Raises
+    ------
+    DataError
+        where there is none.
+    """
+    faults: list[Fault] = []
+    stream = _one_rate(source.clips(faults.append, progress), source.path, faults)
+    first = next(stream, None)
+    if first is None:
+        raise nothing_read(source, faults)
+    clips, about = chain([first], stream), {"source": source.reader.name, "protocol": source.protocol}
+    if into is not None:
+        return pack(clips, into, classes=source.classes, faults=faults, **about)
+    held = list(clips)
+    return ClipSet.from_clips(held, source.classes, faults=tuple(faults), **about)
+
+
+def _one_rate(clips: Iterator[Clip], path: Path, faults: list[Fault]) -> Iterator[Clip]:
+    """The clips; at their end it is told how many differ from the first in what a set says once of them all."""
+    first: tuple[float, str] | None = None
+    others = [0, 0]
+    for clip in clips:
+        said = clip.fps, clip.units
+        first = first or said
+        others = [count + (one != kept) for count, one, kept in zip(others, said, first, strict=True)]
+        yield clip
+    for what, count, kept in zip(("frames a second", "units"), others, first or (), strict=False):
+        if count:
+            told = f"other {what} than the first clip's in {count} clip{'s' * (count > 1)}; the set says {kept} for all"
+            faults.append(Fault(str(path), told, "nothing"))
 
 
 def nothing_read(source: Source, faults: Sequence[Fault]) -> DataError:

@@ -66,7 +66,8 @@ EXPECTED: dict[str, Expected] = {
 def complete(clips_rows: Sequence[Row], protocol: str) -> str | None:
     """One sentence that compares a set with what its protocol expects; None where no numbers are published.
 
-    It begins with "complete" or "not the whole set".
+    It begins with "complete", "not the whole set", or "not known to be the whole set" where the clips are as many and
+    do not say whose they are.
     """
     expected = EXPECTED.get(protocol)
     if expected is None:
@@ -85,6 +86,11 @@ def complete(clips_rows: Sequence[Row], protocol: str) -> str | None:
     if same:
         return f"complete: {have:,} clips of {protocol}{f', {left}' * bool(expected.without_body)}{sides}"
     told = f" ({left})" * bool(expected.without_body)
+    lost = [axis for axis in expected.sides if clips_rows and all(getattr(row, axis) is None for row in clips_rows)]
+    if lost:
+        sides = f"; no clip says its {' or '.join(lost)}"
+    if have == expected.clips and lost:
+        return f"not known to be the whole set: {have:,} clips, as many as {protocol} has{told}{sides}"
     return f"not the whole set: {have:,} clips, {protocol} has {expected.clips:,}{told}{sides}"
 
 

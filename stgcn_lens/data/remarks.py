@@ -106,8 +106,8 @@ def _joints(tally: Tally, layout: Layout) -> list[str]:
     if centred is not None:
         said.append(f"{centred} is at zero in the first pose of every clip: the recording was centred before")
     share = tally.lost / tally.present
-    rare = [f"{joint} ({part:.0%})" for joint, part in zip(layout.joints, share, strict=True) if part > OFTEN]
-    rare = [joint for joint in rare if centred is None or not joint.startswith(f"{centred} ")]
+    seen = zip(layout.joints, share, strict=True)
+    rare = [f"{joint} ({part:.0%})" for joint, part in seen if part > OFTEN and joint != centred]
     if rare:
         said.append(f"missing in more than half of all poses: {_listed(rare, 8)}")
     crowd = max(tally.at_once)

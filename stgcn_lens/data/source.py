@@ -12,6 +12,9 @@ OnFault = Callable[[Fault], None]
 Progress = Callable[[int, int], None]
 Parse = Callable[[Path, str, OnFault], Clip | None]
 
+MAX_CLASSES = 10_000  # of any set (ours)
+_NOTE = 1 << 20  # bytes of a text that says something about a set
+
 
 @dataclass(frozen=True)
 class Found:
@@ -109,14 +112,35 @@ def class_names(path: Path) -> list[str] | None:
     """The lines of a classes.txt beside the files or up to two folders above them; None if there is none."""
     folder = (path if path.is_dir() else path.parent).resolve()
     for place in (folder, *folder.parents[:2]):
-        file = place / "classes.txt"
-        if file.is_file():
-            lines = [line.strip() for line in file.read_text(encoding="utf-8-sig", errors="replace").splitlines()]
-            return [line for line in lines if line]
+        lines = note(place / "classes.txt")
+        if lines is not None:
+            return lines
     return None
 
 
+def note(file: Path) -> list[str] | None:
+    """The lines that are not blank of a short text beside a set; None if there is no such file.
+
+    Raises
+    ------
+    DataError
+        where it may not be read, or is far too long.
+    """
+    if not file.is_file():
+        return None
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(_NOTE + 1)
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", file=file, fix="mend or remove it") from error
+    if len(raw) > _NOTE:
+        got, expected = f"over {_NOTE} bytes", "a few lines of text"
+        raise DataError(f"too long for a {file.name}", file=file, got=got, expected=expected, fix="mend or remove it")
+    lines = (line.strip() for line in raw.decode("utf-8-sig", errors="replace").splitlines())
+    return [line for line in lines if line]
+
+
 def numbered(labels: Sequence[int], most: int, name: str) -> list[str]:
-    """Names for the classes of a set without classes.txt: up to the highest label that the format knows."""
+    """Names for the classes of a set without classes.txt: up to its highest label below `most`."""
     highest = max((label for label in labels if 0 <= label < most), default=-1)
     return [name.format(label + 1) for label in range(highest + 1)]

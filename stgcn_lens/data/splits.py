@@ -17,7 +17,7 @@ from stgcn_lens.data.sides import read_sides
 from stgcn_lens.data.validation import carve
 from stgcn_lens.errors import DataError
 
-__all__ = ["EXPECTED", "PROTOCOLS", "By", "complete", "describe", "families", "is_file", "split"]
+__all__ = ["EXPECTED", "PROTOCOLS", "By", "complete", "describe", "families", "given_sides", "is_file", "split"]
 
 AXES = get_args(By)
 OnFault = Callable[[Fault], None]
@@ -67,7 +67,7 @@ def split(
     elif is_file(by):
         side = _by_table(clips, Path(by), tell)
     else:
-        side = _by_family(clips, by, tell)
+        side = given_sides(clips, by, tell)
     out = set(leave_out)
     side[[row.name in out for row in clips.rows]] = "none"
     for name in ("train", "test"):
@@ -123,8 +123,8 @@ def _by_protocol(protocol: str, by: str, known: list[int]) -> set[int]:
     return training(protocol, by, known)
 
 
-def _by_family(clips: ClipSet, by: str, tell: OnFault) -> np.ndarray:
-    """The sides that the source gives, of one family."""
+def given_sides(clips: ClipSet, by: str, tell: OnFault) -> np.ndarray:
+    """The sides that the source gives, (N,) text, of one family (see `split`); no side need have clips."""
     found = families(clips.rows)
     family = _family(clips, found, by.lower())
     renamed = {} if "test" in found[family] else {"val": "test"}
@@ -136,7 +136,9 @@ def _by_family(clips: ClipSet, by: str, tell: OnFault) -> np.ndarray:
         elif own:
             side[i] = renamed.get(one := own.pop(), one)
     if torn:
-        told = f"the source puts {len(torn)} clips, this one first, on two sides; they are on none"
+        told = "the source puts this clip on two sides; it is on none"
+        if len(torn) > 1:
+            told = f"the source puts {len(torn)} clips, this one first, on two sides; they are on none"
         tell(Fault(torn[0], told, "nothing"))
     return side
 
@@ -158,7 +160,10 @@ def _family(clips: ClipSet, found: dict[str, set[str]], by: str) -> str:
         )
     if "" not in found and len(found) > 1:
         raise DataError(
-            "the source divides its clips in several ways", got=", ".join(found), expected="one", fix="name one of them"
+            "the source divides its clips in several ways",
+            got=", ".join(found),
+            expected="one",
+            fix="name one of them with --split",
         )
     return "" if "" in found else next(iter(found))
 

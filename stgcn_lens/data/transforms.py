@@ -31,7 +31,8 @@ class Preprocessing:
     bodies: int = 2
     """Keep at most this many bodies, those of the largest spatial energy (NTU RGB+D: at most two act)."""
     max_flatness: float = 0.8
-    """Drop a body wider than this many times its height, unless it is the best one (usual for NTU); 0: never."""
+    """Drop a body wider than this many times its height (usual for NTU), unless no upright one stays half as long; 0:
+    never."""
     drop_empty: bool = True
     """Cut off leading and trailing frames without a body (ours)."""
     max_gap: int = GAP

@@ -50,6 +50,8 @@ class Loaded:
         mend = f"bring the clips to that layout: stgcn-lens data convert DATA OUT --to native --to-layout {wish}"
         if clips.layout == self.layout.name:
             mend = f"make clips of {channels} channels"
+        elif clips.skeleton.dims < self.layout.dims:
+            mend, fix = "clips in 2-D cannot become 3-D ones: choose a network that was trained on 2-D clips", None
         raise DataError(
             "the clips do not fit the model",
             file=None if file is None else str(file),

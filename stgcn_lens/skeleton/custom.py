@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stgcn_lens.errors import DataError
-from stgcn_lens.skeleton.layout import MOST_JOINTS, UP, Layout, check, components, ring, root
+from stgcn_lens.skeleton.layout import MOST_JOINTS, UP, Layout, check, components, mirrored, ring, root
 
 MOST_BYTES = 1_000_000
 _NEEDED = ("joints", "bones", "centre", "spine", "shoulders")
@@ -171,8 +171,7 @@ class _Said:
     def pairs(self) -> Bones:
         """(left, right) joints as told, or those called left_... and right_..."""
         if "pairs" not in self.plain:
-            other = {joint: joint.replace("left_", "right_", 1) for joint in self.joints if joint.startswith("left_")}
-            return tuple((self.place[a], self.place[b]) for a, b in other.items() if b in self.place)
+            return mirrored(self.joints)
         value = self.plain["pairs"]
         if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
             raise self.wrong(_kind(value), "key 'pairs'", 'a list such as [["left_hand", "right_hand"]]')

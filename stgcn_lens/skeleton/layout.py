@@ -79,6 +79,13 @@ class Layout:
         return self.joints.index(joint)
 
 
+def mirrored(joints: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """The (left, right) joints whose names begin with "left_" and "right_" and go on alike."""
+    place = {joint: i for i, joint in enumerate(joints)}
+    other = {joint: "right_" + joint.removeprefix("left_") for joint in joints if joint.startswith("left_")}
+    return tuple((place[left], place[right]) for left, right in other.items() if right in place)
+
+
 def check(layout: Layout, *, file: object = None) -> Layout:
     """The layout itself if it can be used: names unique, places inside, bones one tree, sides that can be swapped.
 

@@ -5,18 +5,7 @@ their bones (`ntu25` and `ntu25-hand`): weights trained on one do not fit the ot
 which is stored in checkpoints and checked when they are loaded.
 """
 
-from collections.abc import Sequence
-
-from stgcn_lens.skeleton.layout import Layout
-
-
-def _pairs(joints: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Left and right joints, matched by name."""
-    return tuple(
-        (i, joints.index(name.replace("left_", "right_", 1)))
-        for i, name in enumerate(joints)
-        if name.startswith("left_")
-    )
+from stgcn_lens.skeleton.layout import Layout, mirrored
 
 
 def _one_based(text: str) -> tuple[tuple[int, int], ...]:
@@ -60,7 +49,7 @@ def _ntu(name: str, hands: str) -> Layout:
         centre=20,
         spine=(0, 20),
         shoulders=(4, 8),
-        pairs=_pairs(_NTU_JOINTS),
+        pairs=mirrored(_NTU_JOINTS),
         parts=_NTU_PARTS,
     )
 
@@ -128,7 +117,7 @@ LAYOUTS: dict[str, Layout] = {
             centre=2,
             spine=(0, 2),
             shoulders=(4, 8),
-            pairs=_pairs(_KINECT_JOINTS),
+            pairs=mirrored(_KINECT_JOINTS),
             parts={
                 "trunk": (0, 1, 2),
                 "head": (3,),
@@ -148,7 +137,7 @@ LAYOUTS: dict[str, Layout] = {
             centre=1,
             spine=(8, 1),
             shoulders=(5, 2),
-            pairs=_pairs(_OPENPOSE_JOINTS),
+            pairs=mirrored(_OPENPOSE_JOINTS),
             parts={
                 "head": (0, 1, 14, 15, 16, 17),
                 "left_arm": (5, 6, 7),
@@ -169,7 +158,7 @@ LAYOUTS: dict[str, Layout] = {
             centre=0,
             spine=(11, 0),
             shoulders=(5, 6),
-            pairs=_pairs(_COCO_JOINTS),
+            pairs=mirrored(_COCO_JOINTS),
             parts={
                 "head": (0, 1, 2, 3, 4),
                 "left_arm": (5, 7, 9),
@@ -190,7 +179,7 @@ LAYOUTS: dict[str, Layout] = {
             centre=1,
             spine=(8, 1),
             shoulders=(5, 2),
-            pairs=_pairs(_BODY25_JOINTS),
+            pairs=mirrored(_BODY25_JOINTS),
             parts={
                 "trunk": (1, 8),
                 "head": (0, 15, 16, 17, 18),
@@ -213,7 +202,7 @@ LAYOUTS: dict[str, Layout] = {
             centre=18,
             spine=(19, 18),
             shoulders=(5, 6),
-            pairs=_pairs(_HALPE_JOINTS),
+            pairs=mirrored(_HALPE_JOINTS),
             parts={
                 "trunk": (18, 19),
                 "head": (0, 1, 2, 3, 4, 17),
@@ -237,7 +226,7 @@ LAYOUTS: dict[str, Layout] = {
             centre=0,
             spine=(23, 11),  # the left side of the trunk, which is nearly parallel to the spine
             shoulders=(11, 12),
-            pairs=_pairs(_MEDIAPIPE_JOINTS),
+            pairs=mirrored(_MEDIAPIPE_JOINTS),
             parts={
                 "head": tuple(range(11)),
                 "left_arm": (11, 13, 15, 17, 19, 21),

@@ -80,7 +80,7 @@ class Group:
 
 
 ALONE = Group()
-_WAY = "stgcn_lens/port of process 0"
+_WAY, _FAILED = "stgcn_lens/port of process 0", "stgcn_lens/process 0 failed"
 
 
 def launched() -> bool:
@@ -93,8 +93,8 @@ def launched() -> bool:
 def processes(device: str) -> Iterator[Group]:
     """The processes that torchrun started, connected for the length of the block; else this one alone.
 
-    Messages to the user come from process 0 only: in the others a `LensError` is silent and ends the process once
-    process 0 has had its say.
+    What goes wrong in all of them is told by process 0 only: the others end silently, and after it, since torchrun ends
+    all once one has ended.
     """
     if not launched():
         yield ALONE
@@ -113,9 +113,17 @@ def processes(device: str) -> Iterator[Group]:
         yield group
     except LensError as error:
         if group.first:
+            with suppress(RuntimeError):
+                store.set(_FAILED, "")
             raise
-        with suppress(LensError):
-            group.total(torch.zeros(1))  # returns when process 0 is gone, and torchrun has not yet ended it
+        try:
+            store.wait([_FAILED], timedelta(seconds=10))
+            store.wait(["the end of process 0"], timedelta(seconds=10))
+        except dist.DistStoreError:  # process 0 is still there
+            if not store.check([_FAILED]):
+                raise error from None
+        except RuntimeError:  # it is not, and had its say
+            pass
         raise SystemExit(error.exit_code) from error
     dist.destroy_process_group()
 

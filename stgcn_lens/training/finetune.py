@@ -1,5 +1,6 @@
 """Training that does not start from nothing: weights of a checkpoint, a new head, layers that stay as they are."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -25,7 +26,7 @@ def network(job: TrainJob, clips: ClipSet) -> torch.nn.Module:
 
 
 def check(loaded: Loaded, job: TrainJob, clips: ClipSet) -> None:
-    """`CheckpointError` or `DataError` unless the network of the job can start from the checkpoint."""
+    """`CheckpointError` or `LensError` unless the network of the job can start from the checkpoint."""
     file = job.training.init
     loaded.check(clips, file=file)
     of_ours, of_theirs = job.architecture, loaded.about["architecture"]["model"]
@@ -56,6 +57,8 @@ def check(loaded: Loaded, job: TrainJob, clips: ClipSet) -> None:
             expected=_shown(clips.classes, loaded.classes),
             fix="--new-head starts with a new last layer for the classes of the clips",
         )
+    if job.training.freeze_below is not None:
+        check_layer(loaded.model.layers, job.training.freeze_below)
 
 
 def like(config: Any, loaded: Loaded) -> Any:
@@ -86,8 +89,7 @@ def frozen(model: torch.nn.Module, below: str | None) -> list[torch.nn.Module]:
     layers: dict[str, torch.nn.Module] = model.layers  # type: ignore[assignment]
     if below is None:
         return []
-    if below not in layers:
-        raise LensError("no such layer to freeze", got=repr(below), expected=f"one of {', '.join(layers)}")
+    check_layer(layers, below)
     names = list(layers)
     if below == names[0]:
         return []
@@ -98,6 +100,12 @@ def frozen(model: torch.nn.Module, below: str | None) -> list[torch.nn.Module]:
     for part in still:
         part.requires_grad_(False)
     return still
+
+
+def check_layer(layers: Iterable[str], below: str) -> None:
+    """`LensError` where there is no layer of that name."""
+    if below not in (names := list(layers)):
+        raise LensError("no such layer to freeze", got=repr(below), expected=f"one of {', '.join(names)}")
 
 
 def _flag(name: str, value: object) -> str:

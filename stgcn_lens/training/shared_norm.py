@@ -32,7 +32,7 @@ def shared(model: nn.Module, group: Group, device: str, *, norm: bool = True) ->
             if norm and isinstance(child, _BatchNorm):
                 setattr(parent, name, SharedNorm(child, group))
             elif isinstance(child, nn.Dropout):
-                setattr(parent, name, SharedDropout(child.p, whole))
+                setattr(parent, name, SharedDropout(child, whole))
     return whole
 
 
@@ -64,7 +64,6 @@ class SharedNorm(_BatchNorm):
     def _check_input_dim(self, input: torch.Tensor) -> None:
         pass
 
-    @torch.compiler.disable
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """(B, C, ...) -> the same."""
         if not self.training:
@@ -95,21 +94,21 @@ class SharedNorm(_BatchNorm):
 
 
 class SharedDropout(nn.Dropout):
-    """Dropout that draws for the whole batch and uses its share, so that the shares drop what one process would."""
+    """A dropout that draws for the whole batch and uses its share, so that the shares drop what one process would."""
 
-    def __init__(self, p: float, whole: Whole) -> None:
-        super().__init__(p)
-        self.whole = whole
+    def __init__(self, dropout: nn.Dropout, whole: Whole) -> None:
+        super().__init__(dropout.p)
+        self.dropout, self.whole = dropout, whole
+        self.train(dropout.training)
 
-    @torch.compiler.disable
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """(B, ...) -> the same; B is a multiple of the clips at hand."""
         if not self.training or self.p == 0:
             return input
         share, total = self.whole.share, self.whole.total
         rows = input.shape[0] // (share.stop - share.start)  # bodies of a clip
-        # In the order of memory, in which torch draws for one process.
+        # In the order of memory, in which one process would draw.
         order = sorted(range(input.ndim), key=input.stride, reverse=True)
-        noise = torch.empty_permuted((total * rows, *input.shape[1:]), order, dtype=input.dtype, device=input.device)
-        noise.bernoulli_(1 - self.p).div_(1 - self.p)
-        return input * noise[share.start * rows : share.stop * rows]
+        size = (total * rows, *input.shape[1:])
+        ones = torch.empty_permuted(size, order, dtype=input.dtype, device=input.device).fill_(1)
+        return input * self.dropout(ones)[share.start * rows : share.stop * rows]

@@ -23,14 +23,16 @@ def compiled(
     """The compiled network, or the network and a sentence on why it could not be compiled.
 
     Compiling happens when a network meets clips, and again for the gradients and for another number of clips: it is
-    tried here once for each of the `examples`, in training mode, so that no step can fail by it. The examples leave no
-    trace in the network.
+    tried here once for each of the `examples`, in the mode that the network is in, so that no step can fail by it. The
+    examples leave no trace in the network.
     """
     kept = {name: tensor.clone() for name, tensor in model.named_buffers()}
-    was, fast = model.training, None
     try:
-        with torch.random.fork_rng(devices=[]):
-            fast = torch.compile(model.train(), dynamic=False)
+        from torch._dynamo import config  # costs a second, so only here
+
+        # Blocks between norms that several processes share are compiled one by one, each for every number of clips.
+        with torch.random.fork_rng(devices=[]), config.patch(recompile_limit=256):
+            fast = torch.compile(model, dynamic=False)
             for x in examples:
                 with autocast(device, precision):
                     answer = fast(x)
@@ -42,7 +44,6 @@ def compiled(
         return model, f"torch.compile failed ({type(error).__name__}: {told[0] if told else ''}); trained without it"
     finally:
         model.zero_grad(set_to_none=True)
-        model.train(was)
         with torch.no_grad():
             for name, tensor in model.named_buffers():
                 tensor.copy_(kept[name])

@@ -165,7 +165,7 @@ def test_training_goes_on_without_the_bad_files_and_mentions_them(spoilt, tmp_pa
     assert main(train) == 0
     line = capsys.readouterr().out.strip()
     assert "45 clips" in line
-    assert line.endswith(f"; 4 faults in the data, listed by: stgcn-lens data info {spoilt}")
+    assert line.endswith(f"; 4 clips left out or kept in part, each listed by: stgcn-lens data info {spoilt}")
     assert main([*train, "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert len(shown["faults"]) == 4

@@ -330,6 +330,33 @@ def test_an_archive_of_other_things_is_refused_by_its_own_name(tmp_path):
     assert "stgcn_lens_" not in str(caught.value)
 
 
+def test_an_archive_that_holds_nothing_but_what_is_refused_says_so(tmp_path):
+    with pytest.raises(
+        DataError, match=r"an empty folder; left out of the archive: 1, first .*\.\./x\.pkl: not unpacked"
+    ):
+        read(zipped(tmp_path / "set.zip", [("../x.pkl", b"x")]))
+
+
+@pytest.mark.parametrize("name", ["set.zip", "clips.npz", "called_otherwise"])
+def test_a_zip_that_was_cut_is_called_one_whatever_its_name(tmp_path, name):
+    whole = zipped(tmp_path / "whole.zip", [("a.skeleton", b"1" * 400)]).read_bytes()
+    (tmp_path / name).write_bytes(whole[:-30])
+    with pytest.raises(DataError, match=f"{name}: an archive that cannot be opened: .*get the file again"):
+        read(tmp_path / name)
+
+
+def test_another_file_with_the_name_of_an_archive_shows_how_it_begins(tmp_path):
+    (tmp_path / "set.tar.gz").write_bytes(b"\x89PNG" + bytes(600))
+    with pytest.raises(DataError, match=r"cannot be opened: got 604 bytes that begin with b'\\x89PNG'"):
+        read(tmp_path / "set.tar.gz")
+
+
+def test_an_npz_of_other_arrays_is_told_what_an_npz_would_have_to_hold(tmp_path):
+    np.savez(tmp_path / "other.npz", a=np.ones(3))
+    with pytest.raises(DataError, match=r"expected one of: ctr-gcn: an \.npz archive of x_train"):
+        read(tmp_path / "other.npz")
+
+
 def test_a_named_format_is_looked_for_inside(tmp_path):
     ntu_folder(tmp_path / "set")
     file = packed(tmp_path / "set", tmp_path / "set.zip")

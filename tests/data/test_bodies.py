@@ -31,6 +31,15 @@ def test_the_only_body_is_kept_however_wide_it_lies(rng):
     np.testing.assert_array_equal(select_bodies(both).xyz[..., 0], both.xyz[..., 1])
 
 
+@pytest.mark.parametrize(("frames", "who"), [(5, [1, 0]), (6, [1])])
+def test_somebody_who_sits_is_not_dropped_for_one_who_passes_by(rng, frames, who):
+    pair = people.clip(12, bodies=2)
+    pair.xyz[..., 0] = 0.3 * people.furniture(pair, rng)  # wide, of little energy, there in all 12 frames
+    passing = people.without(pair, 1, slice(frames, None))
+    assert flatness(passing)[0] > 0.8 > flatness(passing)[1]
+    np.testing.assert_array_equal(select_bodies(passing).xyz, passing.xyz[..., who])
+
+
 def test_spatial_energy_is_the_sum_of_the_spreads_over_present_frames():
     clip = people.without(people.clip(bodies=2), 1, [0, 5])
     for body in range(2):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from stgcn_lens.data.clip import MAX_FPS
 from stgcn_lens.data.dataset import ClipSet, Fault
 from stgcn_lens.data.native import pack
 from stgcn_lens.errors import DataError
@@ -172,6 +173,7 @@ def table(old, new):
         (about(classes="abcd"), "classes: not text"),
         (about(fps=float("nan")), "fps: nan"),
         (about(fps=True), "fps: True"),
+        (about(format=2), "format 2; this version knows 1"),
         (about(units=None), "units, source, protocol: not text"),
         (about(faults=[{"file": 3, "reason": "x"}]), "faults: not text"),
         (lambda folder: (folder / "clipset.json").write_text("[" * 100_000), "cannot be read"),
@@ -185,6 +187,7 @@ def table(old, new):
         (table(",5,1,", ",-5,-1,"), "has no name, frames or bodies"),
         (table(",5,1,", ",99999999999999999999,1,"), "expected 99999999999999999999 rows"),
         (table(",5,1,", ",5,"), "cannot be read"),
+        (table(",3,3,2,1,5,1,", ",3,3333333333333333333,2,1,5,1,"), "subject of 19 digits"),
         (table(",3,3,2,1,5,1,", ",5,3,2,1,5,1,"), "has class 5 of 5 classes, counted from 0"),
         (table("clip 5", "x" * 200_000), r"cannot be read \(a line of 16384 or more"),
     ],
@@ -195,3 +198,9 @@ def test_a_damaged_folder_is_refused_by_name(clips, tmp_path, damage, message):
     with pytest.raises(DataError, match=message) as caught:
         ClipSet.open(tmp_path / "set")
     assert str(tmp_path / "set") in str(caught.value)
+
+
+@pytest.mark.parametrize("fps", [1e-3, MAX_FPS])
+def test_every_rate_that_a_reader_takes_can_be_stored(clips, tmp_path, fps):
+    pack((clip.replace(fps=fps) for clip in clips), tmp_path / "set", classes=CLASSES)
+    assert ClipSet.open(tmp_path / "set").fps == fps

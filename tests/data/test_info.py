@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,8 +15,11 @@ from stgcn_lens.data.readers import ntu, read
 from stgcn_lens.data.transforms import Preprocessing
 from stgcn_lens.errors import DataError
 from stgcn_lens.runs import plain
+from stgcn_lens.skeleton import get_layout, own
 from stgcn_lens.training.prepared import Prepared
 from tests.data import people
+
+KINECT = get_layout("kinect20")
 
 
 @pytest.fixture
@@ -170,6 +173,16 @@ def test_sides_splits_and_completeness_are_told(tmp_path):
     assert why == "splitting by subject leaves no clip to train: got subject 2, of which none train"
 
 
+def test_a_clip_that_its_source_puts_on_two_sides_is_remarked_once(tmp_path):
+    sides = [("train",), ("test",), ("train", "test"), ("train",)]
+    clips = [people.clip(4, name=f"c{i}", seed=i, splits=side) for i, side in enumerate(sides)]
+    info = inspect(native(tmp_path, clips))
+    assert info.splits["file"] == {"none": 1, "test": 1, "train": 2}
+    assert [remark for remark in info.remarks if "two sides" in remark] == [
+        "c2: the source puts this clip on two sides; it is on none"
+    ]
+
+
 def test_equal_clips_on_both_sides_or_under_two_labels_are_remarked(tmp_path):
     one, other = people.clip(5, seed=1, name="one", subject=1), people.clip(5, seed=1, name="other", subject=2, label=0)
     info = inspect(native(tmp_path, [one, other, people.clip(5, seed=2, name="third", subject=2)]))
@@ -221,6 +234,18 @@ def test_rates_and_units_that_differ_are_remarked(folder, monkeypatch):
     assert (info.fps, info.units) == (30.0, "metres")
     assert any("15 (2 clips), 30 (2 clips)" in remark for remark in info.remarks)
     assert any("metres (2 clips), pixels (2 clips)" in remark for remark in info.remarks)
+
+
+def test_a_joint_whose_name_begins_like_that_of_the_origin_can_be_missing(tmp_path):
+    joints = (
+        "hip centre" if joint == "spine" else "hip" if joint == "hip_centre" else joint for joint in KINECT.joints
+    )
+    layout = own(replace(KINECT, name="mine", joints=tuple(joints)))
+    clip = people.clip(6, layout="kinect20").replace(layout=layout.name)
+    clip.xyz[:, :, :2] = 0
+    info = inspect(native(tmp_path, [clip]))
+    assert info.origin == "hip"
+    assert "missing in more than half of all poses: hip centre (100%)" in info.remarks
 
 
 def test_the_first_so_many_clips_are_enough_where_one_says_so(folder):

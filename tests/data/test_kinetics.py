@@ -157,6 +157,14 @@ def test_classes_and_labels_come_from_the_list_beside_the_folder(tmp_path):
     assert read(tmp_path / "all" / "kinetics_train").labels.tolist() == [1]
 
 
+def test_a_list_of_labels_speaks_of_its_own_folder_only(tmp_path):
+    for side, label in (("train", 1), ("val", 0)):
+        write(tmp_path / f"kinetics_{side}", "a", label=..., label_index=...)
+        listed = {"a": {"has_skeleton": True, "label": f"the {label}", "label_index": label}}
+        (tmp_path / f"kinetics_{side}_label.json").write_text(json.dumps(listed))
+    assert [(row.splits, row.label) for row in read(tmp_path).rows] == [(("train",), 1), (("val",), 0)]
+
+
 def test_a_damaged_list_of_labels_is_noted_and_the_files_say_their_own(tmp_path):
     write(tmp_path / "kinetics_val", "a", 1)
     (tmp_path / "kinetics_val_label.json").write_text('{"a": {"has_skeleton": true, "label_index": "x"}}')

@@ -177,3 +177,13 @@ def test_nobody_at_all_is_a_fault_of_the_clip(tmp_path):
     clips = read(tmp_path)
     assert [(fault.file, fault.dropped) for fault in clips.faults] == [("a", "clip")]
     assert "no body in any frame" in clips.faults[0].reason
+
+
+def test_a_crowd_in_one_frame_takes_no_memory_for_all_the_others(tmp_path):
+    crowd = [body(100.0 * i) for i in range(64)]
+    write(tmp_path, "a", {0: frame(*crowd), 999: frame(body())})
+    write(tmp_path, "b", {number: frame(body(), body(900.0)) for number in range(3)})
+    clips = read(tmp_path)
+    assert [row.name for row in clips.rows] == ["b"]
+    (told,) = [fault.reason for fault in clips.faults if fault.dropped == "clip"]
+    assert "hardly ever there: got 65 bodies in 1000 frames of 64 people" in told

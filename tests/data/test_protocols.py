@@ -68,6 +68,16 @@ def test_as_many_clips_of_other_people_are_not_the_whole_set():
     )
 
 
+def test_as_many_clips_that_do_not_say_whose_they_are_may_be_the_whole_set():
+    silent = [Row(f"clip {i}", 0, None, None, None, 10, 1) for i in range(861)]
+    assert complete(silent, "utd-mhad") == (
+        "not known to be the whole set: 861 clips, as many as utd-mhad has; no clip says its subject"
+    )
+    assert complete(silent[1:], "utd-mhad") == (
+        "not the whole set: 860 clips, utd-mhad has 861; no clip says its subject"
+    )
+
+
 def test_where_nothing_is_published_nothing_is_compared():
     assert complete(rows("utd-mhad"), "generic") is None
     assert complete(rows("utd-mhad"), "no protocol") is None

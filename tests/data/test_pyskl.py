@@ -12,6 +12,7 @@ from stgcn_lens.data import ClipSet, read
 from stgcn_lens.data.readers import pyskl as reader
 from stgcn_lens.data.readers import recognise
 from stgcn_lens.data.splits import split
+from stgcn_lens.data.transforms import Preprocessing, clean
 from stgcn_lens.data.writers import pyskl
 from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import get_layout, own
@@ -227,7 +228,7 @@ def test_what_splits_say_wrongly_is_told_and_the_rest_is_used(tmp_path, rng):
     assert [reason for _, reason, _ in reasons(clips)] == [
         strange,
         strange,
-        "its splits name 1 clips that it does not hold",
+        "its splits name 1 clip that it does not hold",
     ]
     clips = read(saved(tmp_path, {"split": ["a"], "annotations": [one(rng, "a")]}))
     assert [reason for _, reason, _ in reasons(clips)] == [
@@ -289,6 +290,7 @@ def test_a_real_annotation_is_read_with_a_second_person_in_14_frames(shared):
     np.testing.assert_array_equal(clip.xyz[:2], truth["keypoint"].transpose(3, 1, 2, 0).astype(np.float32))
     np.testing.assert_array_equal(clip.xyz[2], truth["keypoint_score"].transpose(1, 2, 0).astype(np.float32))
     assert clips.faults == ()
+    assert clean(clip, Preprocessing()).frames == 163  # who is seen from the waist up is no furniture
 
 
 def test_a_real_list_of_videos_without_keypoints_is_refused(shared):

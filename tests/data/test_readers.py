@@ -101,6 +101,22 @@ def test_equal_names_in_two_folders_are_kept_apart(reader, tmp_path):
     assert {row.label for row in rows} == {row.label for row in read(tmp_path / "all" / "monday").rows}
 
 
+@pytest.mark.parametrize(
+    "suffix", sorted({suffix for reader in READERS for suffix in reader.suffixes} | {".zip", ".tar"})
+)
+def test_an_empty_file_is_called_one(tmp_path, suffix):
+    file = tmp_path / f"a{suffix}"
+    file.touch()
+    with pytest.raises(DataError, match=f"{re.escape(str(file))}: .*: got an empty file, expected one of"):
+        read(file)
+
+
+def test_what_is_neither_file_nor_folder_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(DataError, match="got neither a file nor a folder"):
+        read(tmp_path / "pipe.csv")
+
+
 def test_an_empty_folder_says_what_was_looked_for(tmp_path):
     with pytest.raises(
         DataError, match="no skeletons that a reader knows: got an empty folder, expected one of"
@@ -246,3 +262,43 @@ def test_a_name_never_leads_out_of_a_folder(name, called, tmp_path):
     assert as_name(name) == called
     inside = (tmp_path / f"{as_name(name)}.skeleton").resolve()
     assert inside.is_relative_to(tmp_path.resolve())
+
+
+@pytest.mark.parametrize("into", [None, "native"])
+def test_a_set_says_which_clips_it_gives_the_rate_and_the_units_of_others(into, tmp_path, monkeypatch):
+    ntu_folder(tmp_path / "set")
+    parse = ntu.parse
+
+    def differing(file, name, *args, **more):
+        return parse(file, name, *args, **more).replace(
+            **({} if name == NAMES[0] else {"fps": 15.0, "units": "pixels"})
+        )
+
+    monkeypatch.setattr(ntu, "parse", differing)
+    clips = read(tmp_path / "set", into=None if into is None else tmp_path / into)
+    others = len(clips) - 1
+    told = [fault.reason for fault in clips.faults if fault.dropped == "nothing"]
+    assert (clips.fps, clips.units) == (30.0, "metres")
+    assert f"other frames a second than the first clip's in {others} clips; the set says 30.0 for all" in told
+    assert f"other units than the first clip's in {others} clips; the set says metres for all" in told
+
+
+def test_a_name_without_end_is_cut_so_that_the_set_can_be_stored(tmp_path):
+    assert as_name("a" * 50_000) == "a" * 1000
+
+
+def test_numbers_in_a_name_that_nobody_counts_to_are_no_ids(tmp_path):
+    utd_folder(tmp_path / "set")
+    file = first_file(tmp_path / "set", "utd-mhad")
+    file.rename(file.with_name(f"a1_s{'9' * 30}_t1_skeleton.mat"))
+    rows = {row.name: row for row in read(tmp_path / "set").rows}
+    assert rows[f"a1_s{'9' * 30}_t1_skeleton"].subject is None
+    assert sum(row.subject is None for row in rows.values()) == 1
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "protocol.txt"])
+def test_a_text_beside_the_files_is_not_read_without_end(name, tmp_path):
+    ntu_folder(tmp_path / "set")
+    (tmp_path / "set" / name).write_bytes(b"ntu60\n" + b"a" * 2_000_000)
+    with pytest.raises(DataError, match=f"too long for a {name}: got over 1048576 bytes"):
+        read(tmp_path / "set")

@@ -12,7 +12,7 @@ from stgcn_lens.cli import main
 from stgcn_lens.data import READERS, ClipSet, read
 from stgcn_lens.data.convert import check_out, convert, writer_of
 from stgcn_lens.data.readers import recognise
-from stgcn_lens.data.writers import WRITERS
+from stgcn_lens.data.writers import WRITERS, ctr_gcn, st_gcn
 from stgcn_lens.data.writers.losses import losses
 from stgcn_lens.data.writers.target import FIELDS
 from stgcn_lens.errors import DataError, WorkError
@@ -276,3 +276,35 @@ def test_the_commands_of_the_document_parse(capsys):
     for command in commands:
         assert main([*shlex.split(command), "--dry-run"]) == 0, command
     capsys.readouterr()
+
+
+def divided(*splits):
+    """The clips, their source's sides put on in turn."""
+    return replace(clips(), rows=tuple(replace(row, splits=splits[i % 2]) for i, row in enumerate(clips().rows)))
+
+
+PADDED = pytest.mark.parametrize("writer", [st_gcn.WRITER, ctr_gcn.WRITER], ids=lambda writer: writer.name)
+
+
+@PADDED
+def test_the_sides_of_the_source_are_kept_whatever_it_calls_their_family(writer, tmp_path):
+    made = divided(("xsub_train",), ("xsub_val",))
+    out = place(writer, tmp_path)
+    assert not any("side" in fault.reason for fault in writer.write(made, out, sides_of(made), None))
+    of = {canonical(clip): trains(clip.splits) for clip in read(out)}
+    assert [of[canonical(clip)] for clip in made] == ["train", "test", "train", "test"]
+
+
+@PADDED
+def test_a_source_that_divides_its_clips_in_two_ways_is_not_written_as_undivided(writer, tmp_path):
+    made = divided(("xsub_train", "xview_val"), ("xsub_val", "xview_train"))
+    with pytest.raises(DataError, match="several ways: got xsub, xview, expected one; name one of them with --split"):
+        writer.write(made, place(writer, tmp_path), sides_of(made), None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@PADDED
+def test_sides_of_names_that_are_none_are_said_to_be_lost(writer, tmp_path):
+    made = divided(("fold a",), ("fold b",))
+    told = [fault.reason for fault in writer.write(made, place(writer, tmp_path), sides_of(made), None)]
+    assert "no place for sides called fold a, fold b" in told

@@ -54,9 +54,7 @@ def check_equal(one: Path, other: Path) -> None:
 
 def test_every_process_came_to_its_end(trained):
     found = {name: status for name, status in ends(trained).items() if name.split()[0] in ("plain", "all", "own")}
-    assert found == {"plain 1": [0], "plain 2": [0, 0], "all 1": [0], "all 3": [0] * 3, "own norms 1": [0]} | {
-        "own norms 2": [0, 0]
-    }
+    assert found == {"plain 1": [0], "plain 2": [0, 0], "all 1": [0], "all 3": [0, 0, 0], "own norms 2": [0, 0]}
 
 
 @pytest.mark.parametrize(("name", "world"), [("plain", 2), ("all", 3)])
@@ -66,9 +64,8 @@ def test_processes_together_train_as_one_alone(trained, name, world):
     assert (record["status"], record["processes"]) == ("done", world)
 
 
-@pytest.mark.parametrize("world", [2, 3])
-def test_gradients_of_every_network_are_those_of_the_whole_batch(trained, world):
-    one, other = (torch.load(trained / f"gradients_{w}.pt", weights_only=True) for w in (1, world))
+def test_gradients_of_every_network_are_those_of_the_whole_batch(trained):
+    one, other = (torch.load(trained / f"gradients_{world}.pt", weights_only=True) for world in (1, 3))
     assert len(one) > 500
     assert {name.split()[0] for name in one} >= {"stgcn", "stgat", "local", "tcn"}
     for name, tensor in one.items():
@@ -76,10 +73,7 @@ def test_gradients_of_every_network_are_those_of_the_whole_batch(trained, world)
 
 
 def test_norms_of_each_process_by_itself_are_another_training(trained):
-    assert (trained / "own norms_1" / "model.safetensors").read_bytes() == (
-        trained / "plain_1" / "model.safetensors"
-    ).read_bytes()
-    assert np.abs(log(trained / "own norms_2") - log(trained / "own norms_1")).max() > 1e-4
+    assert np.abs(log(trained / "own norms_2") - log(trained / "plain_1")).max() > 1e-4
 
 
 @pytest.mark.parametrize("kill", [0, 1])
@@ -99,6 +93,13 @@ def test_a_refusal_ends_all_and_only_the_first_says_why(trained):
     said = (trained / "said.txt").read_text()
     assert said.count("another configuration") == 1
     assert said.count("fewer clips a step than processes: got 16 training clips, 1 a step, 2 processes") == 1
+
+
+def test_a_fault_of_another_process_is_told_too(trained):
+    assert ends(trained)["one"] == [1, 2]
+    said = (trained / "said.txt").read_text()
+    assert said.count("process 1: LensError: only here") == 1
+    assert "process 0: WorkError: the other processes of this training are gone" in said
 
 
 def test_one_process_is_alone_whatever_the_environment_says(monkeypatch):

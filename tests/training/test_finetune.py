@@ -92,6 +92,9 @@ def test_freezing_reaches_the_weights_of_every_network(name):
 def test_an_unknown_layer_lists_those_there_are(run, two):
     with pytest.raises(LensError, match=r"got 'block_11', expected one of input, block_1, .*, block_6"):
         train(run, clip_set(16), splits(clip_set(16)), from_two(two, freeze_below="block_11"))
+    assert run.manifest()["stages"] == {}  # before any clip is prepared
+    with pytest.raises(LensError, match="got 'logits', expected one of input"):
+        train(run, clip_set(16), splits(clip_set(16)), job(freeze_below="logits"))
 
 
 def test_other_classes_without_a_new_head_are_refused_with_both_counts(run, two):

@@ -33,6 +33,7 @@ RATIO, SMALL = 100, 16 << 20  # text shrinks to a tenth, arrays full of zeros to
 SPARE = 64 << 20  # bytes of the disk that are left free
 CHUNK = 1 << 18
 _LONGEST = 1 << 13  # bytes of a tar header's notes (long names, times) that are read; they need a few hundred
+_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)  # those that need little memory
 _PLAIN = (0, stat.S_IFREG, stat.S_IFDIR)  # 0: made where files have no Unix mode
 
@@ -76,6 +77,21 @@ def is_archive(path: Path) -> bool:
             return bool(opened.enter_context(zipfile.ZipFile(path)).namelist())
         return _tar(path, opened)[0].next() is not None
     return False
+
+
+def check_whole(path: Path) -> None:
+    """`DataError` for a file that begins or is called like an archive, where nothing can be unpacked from it."""
+    with suppress(OSError), path.open("rb") as stream:
+        start = stream.read(4)
+        if start[:4] != b"PK\x03\x04" and not (start and path.name.lower().endswith(_ENDINGS)):
+            return
+        raise DataError(
+            "an archive that cannot be opened",
+            file=path,
+            got=f"{path.stat().st_size} bytes that begin with {start!r}",
+            expected="a whole .zip, .tar or .tar.gz, with files in it",
+            fix="it was cut or is something else; get the file again, or unpack it yourself and read the folder",
+        )
 
 
 def unpack(path: Path) -> Unpacked:

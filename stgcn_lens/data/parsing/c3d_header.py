@@ -7,12 +7,12 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
+from stgcn_lens.data.clip import MAX_FPS
 from stgcn_lens.errors import DataError
 
 BLOCK = 512
 MAGIC = 0x50
 INTEL, DEC, SGI = 84, 85, 86  # how the machine that wrote the file stores numbers
-MAX_FPS = 1e6
 MAX_POINTS = 5000  # ours: a body wears less than a hundred markers
 _SATURATED = 65535  # the number of frames where the recording has more than 16 bits can say
 _FIX = "get the file again or remove it"

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from stgcn_lens.data.clip import MAX_FPS, UNITS
 from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import get_layout
 
 FIX = "mend the file as docs/csv.md describes it"
-UNITS = ("metres", "pixels", "normalised", "unknown")
-MAX_FPS = 1e6
 _LONGEST = 4096  # bytes of a line, at most
 _COMMENTS = 100  # lines before the header, at most
 _NEEDED = ("clip", "frame", "joint", "x", "y")

@@ -14,6 +14,7 @@ from stgcn_lens.errors import DataError
 MAX_FRAMES = 1_000_000
 SPARSE = 20  # ours: frames of a clip for each body that is in it
 SMALL = 1000  # frames that are always allowed
+SMALL_CLIP = 4 * SMALL  # frames times people that are
 
 
 class Detections:
@@ -99,7 +100,8 @@ class Detections:
         Raises
         ------
         DataError
-            where there is no body, and for far more frames than bodies, before memory is taken for them.
+            where there is no body, and for far more frames, or frames of all people, than bodies, before memory is
+            taken for them.
         """
         keep = slots >= 0
         frames, slots = self.frames[keep], slots[keep]
@@ -115,7 +117,16 @@ class Detections:
                 expected=f"at most {MAX_FRAMES} frames, and {SPARSE} for each body",
                 fix="mend the frame numbers, or cut the recording to the part with people",
             )
-        xyz = np.zeros((3, length, self.V, int(slots.max()) + 1), np.float32)
+        people = int(slots.max()) + 1
+        if length * people > max(SMALL_CLIP, MAX_SLOTS * len(frames)):
+            raise DataError(
+                "people who are hardly ever there",
+                file=self.file,
+                got=f"{len(frames)} bodies in {length} frames of {people} people",
+                expected=f"at most {MAX_SLOTS} times as much room as bodies",
+                fix="cut the recording to the parts with people",
+            )
+        xyz = np.zeros((3, length, self.V, people), np.float32)
         valid = np.zeros((length, xyz.shape[3]), bool)
         joints = self.joints if keep.all() else self.joints[keep]
         xyz[:, frames - first, :, slots] = joints.transpose(0, 2, 1)

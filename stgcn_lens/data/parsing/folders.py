@@ -1,10 +1,21 @@
 """Classes of files whose format knows none: the folders that the files lie in."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stgcn_lens.data.source import class_names
+from stgcn_lens.data.clip import Clip
+from stgcn_lens.data.source import Contents, Found, OnFault, class_names, each, names
+
+
+def labelled(found: Found, parse: Callable[[Path, str, OnFault, str | None, int | None], Clip]) -> Contents:
+    """Files of one clip each, labelled by their folders; `parse` gets layout and label beside what `each` gives it."""
+    classes, label = labels(found.files)
+
+    def one(file: Path, name: str, on_fault: OnFault) -> Clip:
+        return parse(file, name, on_fault, found.layout, label.get(file))
+
+    return Contents(lambda *told: each(names(found.path, found.files), one, *told), tuple(classes))
 
 
 def labels(files: Sequence[Path]) -> tuple[list[str], dict[Path, int]]:

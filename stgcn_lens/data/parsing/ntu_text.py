@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stgcn_lens.data.parsing.numerals import first_wrong
 from stgcn_lens.errors import DataError
 
 V, BODY, JOINT = 25, 10, 12  # joints, values in a body's line, values in a joint's line
@@ -109,17 +110,8 @@ def _floats(pose: list[bytes], file: Path, frame: int) -> np.ndarray:
     try:
         return np.fromiter(map(float, wanted), np.float64, len(wanted)).reshape(3, V).T
     except ValueError:
-        bad = next(value for i, value in enumerate(pose) if i % JOINT < 3 and not _is_number(value))
-        shown = repr(bad[:40].decode(errors="replace"))
-        raise DataError("not a number", file=file.name, frame=frame, got=shown, expected="x y z") from None
-
-
-def _is_number(value: bytes) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
+        bad = first_wrong(value for i, value in enumerate(pose) if i % JOINT < 3)
+        raise DataError("not a number", file=file.name, frame=frame, got=bad, expected="x y z") from None
 
 
 def _count(value: bytes, what: str, file: Path, frame: int | None) -> int:

@@ -8,6 +8,8 @@ from pathlib import Path
 from stgcn_lens.data.dataset import Fault
 from stgcn_lens.errors import DataError
 
+LONGEST = 1000  # characters of a clip's name
+
 
 def as_text(name: str) -> str:
     """A name without what no file could hold (bytes of a path that are not UTF-8) and no line (control characters)."""
@@ -17,7 +19,11 @@ def as_text(name: str) -> str:
 
 
 def as_name(name: str) -> str:
-    """A clip's name as text, without steps that lead out of a folder: it may become the name of a file."""
+    """A clip's name as text of at most `LONGEST` characters, without steps that lead out of a folder.
+
+    It may become the name of a file.
+    """
+    name = name[:LONGEST]
     steps = as_text(name).replace("\\", "/").split("/") if "/" in name or "\\" in name else [as_text(name)]
     kept = [step.lstrip(".") or "\ufffd" if set(step) <= {"."} else step for step in steps if step]
     return "/".join(kept) or "\ufffd"
@@ -66,7 +72,10 @@ def walk(path: Path) -> tuple[tuple[Path, ...], tuple[Fault, ...]]:
 def contents(path: Path) -> str:
     """What lies at a path, in few words."""
     if path.is_file():
-        return f"a file of {path.stat().st_size} bytes"
+        size = path.stat().st_size
+        return f"a file of {size} bytes" if size else "an empty file"
+    if not path.is_dir():
+        return "neither a file nor a folder"
     suffixes: dict[str, int] = {}
     files, astray = walk(path)
     for file in files:

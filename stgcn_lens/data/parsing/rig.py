@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import Layout, own
+from stgcn_lens.skeleton.layout import mirrored
 
 # Joint -> what rigs call it, without its side, the best name first. A name that stands for two joints goes to the one
 # that comes first here: "shoulder" is the joint itself where there is no "arm", and the collar bone where there is.
@@ -112,11 +113,7 @@ def layout(names: Sequence[str], parents: Sequence[int], file: str) -> Layout:
             centre=chest,
             spine=(bottom, top),
             shoulders=shoulders,
-            pairs=tuple(
-                (i, place["right_" + joint.removeprefix("left_")])
-                for joint, i in place.items()
-                if joint.startswith("left_") and "right_" + joint.removeprefix("left_") in place
-            ),
+            pairs=mirrored(joints),
             parts=_parts(place, parents),
         )
     )

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
-from stgcn_lens.data.dataset import ClipSet, Fault
-from stgcn_lens.data.native import ABOUT, open_set, pack
-from stgcn_lens.data.opened import Source, check_joints, nothing_read
+from stgcn_lens.data.dataset import ClipSet
+from stgcn_lens.data.native import ABOUT, open_set
+from stgcn_lens.data.opened import Source, check_joints, gather
 from stgcn_lens.data.parsing import archives
 from stgcn_lens.data.parsing.places import check_any_readable, check_readable, contents, walk
 from stgcn_lens.data.readers import (
@@ -93,6 +92,8 @@ def recognise(
     claims = _claims(files)
     if not claims:
         check_any_readable(path, files)
+        if path.is_file():
+            archives.check_whole(path)
         raise DataError(
             "no skeletons that a reader knows",
             file=path,
@@ -121,7 +122,11 @@ def _unpacked(path: Path, format: str, layout: str | None, to_layout: str | None
         source = recognise(unpacked.folder, format, layout, to_layout)
     except DataError as error:
         got = str(error.got).replace(str(unpacked.folder), path.name)
-        raise DataError(error.what, file=path, got=got, expected=error.expected, fix=error.fix) from error
+        if unpacked.faults:
+            first = f"{unpacked.faults[0].file}: {unpacked.faults[0].reason}"
+            got += f"; left out of the archive: {len(unpacked.faults)}, first {first}"
+        expected = error.expected if path.suffix != ".npz" else _looked_for([path])
+        raise DataError(error.what, file=path, got=got, expected=expected, fix=error.fix) from error
     told = (*unpacked.faults, *source.told)
     return replace(source, path=path, told=told, unpacked=unpacked, inside=source.path)
 
@@ -151,18 +156,9 @@ def read(
     if source.reader.name == "native" and into is None and source.to_layout is None and source.unpacked is None:
         clips = open_set(native.folder_of(source.path))
         return clips if source.layout is None else replace(clips, layout=source.layout)
-    faults: list[Fault] = []
-    stream = source.clips(faults.append, progress)
-    first = next(stream, None)
-    if first is None:
-        raise nothing_read(source, faults)
-    stream = chain([first], stream)
-    about = {"source": source.reader.name, "protocol": source.protocol}
     if into is not None:
         _check_replaceable(Path(into))
-        return pack(stream, into, classes=source.classes, faults=faults, **about)
-    held = list(stream)
-    return ClipSet.from_clips(held, source.classes, faults=tuple(faults), **about)
+    return gather(source, None if into is None else Path(into), progress)
 
 
 def _claims(files: Sequence[Path]) -> list[tuple[Reader, set[str], int]]:

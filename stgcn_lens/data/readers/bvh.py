@@ -12,15 +12,15 @@ from typing import BinaryIO
 
 import numpy as np
 
-from stgcn_lens.data.clip import Clip
+from stgcn_lens.data.clip import MAX_FPS, Clip
 from stgcn_lens.data.dataset import Fault
 from stgcn_lens.data.parsing import folders, rig
 from stgcn_lens.data.parsing.kinematics import CHANNELS, Joint, added_moves, positions
-from stgcn_lens.data.source import Contents, Found, OnFault, Reader, each, names
+from stgcn_lens.data.parsing.numerals import first_wrong
+from stgcn_lens.data.source import OnFault, Reader
 from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import Layout, get_layout
 
-MAX_FPS = 1e6
 MOST_JOINTS = 500  # of a rig (ours); with all fingers and a face it has some 150
 _LINE = 4096  # bytes of a line that is not motion, at most
 _VALUE = 40  # bytes that a line of the motion has for each of its values, at most
@@ -225,20 +225,11 @@ def _rows(lines: _Lines, which: range, frames: int, channels: int) -> np.ndarray
                 what,
                 file=lines.file,
                 frame=t,
-                got=_wrong(words) if words else f"{t} frames",
+                got=first_wrong(words) or f"{len(words)} values" if words else f"{t} frames",
                 expected=f"{channels} numbers" if words else frames,
                 fix=_FIX,
             ) from None
     return values
-
-
-def _wrong(words: list[bytes]) -> str:
-    for word in words:
-        try:
-            float(word)
-        except ValueError:
-            return repr(word.decode(errors="replace")[:40])
-    return f"{len(words)} values"
 
 
 def _sniff(file: Path) -> bool:
@@ -249,21 +240,11 @@ def _sniff(file: Path) -> bool:
         return False
 
 
-def _open(found: Found) -> Contents:
-    classes, labels = folders.labels(found.files)
-    files = names(found.path, found.files)
-
-    def one(file: Path, name: str, on_fault: OnFault) -> Clip:
-        return parse(file, name, on_fault, found.layout, labels.get(file))
-
-    return Contents(lambda *told: each(files, one, *told), tuple(classes))
-
-
 READER = Reader(
     name="bvh",
     what=".bvh motion capture files: HIERARCHY, then MOTION",
     layout="the rig of the file",
     suffixes=(".bvh",),
     sniff=_sniff,
-    open=_open,
+    open=lambda found: folders.labelled(found, parse),
 )

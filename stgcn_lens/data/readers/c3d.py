@@ -14,7 +14,7 @@ from stgcn_lens.data.dataset import Fault
 from stgcn_lens.data.parsing import folders
 from stgcn_lens.data.parsing.c3d_header import BLOCK, DEC, INTEL, MAGIC, SGI, About, numbers, read_about
 from stgcn_lens.data.parsing.markers import Placed, place
-from stgcn_lens.data.source import Contents, Found, OnFault, Reader, each, names
+from stgcn_lens.data.source import OnFault, Reader
 from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import get_layout
 
@@ -124,21 +124,11 @@ def _sniff(file: Path) -> bool:
     return len(section) == 4 and section[3] in (INTEL, DEC, SGI)
 
 
-def _open(found: Found) -> Contents:
-    classes, labels = folders.labels(found.files)
-    files = names(found.path, found.files)
-
-    def one(file: Path, name: str, on_fault: OnFault) -> Clip:
-        return parse(file, name, on_fault, found.layout, labels.get(file))
-
-    return Contents(lambda *told: each(files, one, *told), tuple(classes))
-
-
 READER = Reader(
     name="c3d",
     what=".c3d motion capture files, with the Plug-in Gait markers or markers named like the joints of a layout",
     layout="made of its markers",
     suffixes=(".c3d",),
     sniff=_sniff,
-    open=_open,
+    open=lambda found: folders.labelled(found, parse),
 )

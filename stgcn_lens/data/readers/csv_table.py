@@ -14,12 +14,12 @@ from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import Fault
 from stgcn_lens.data.parsing.csv_lines import FIX, Head, Line, is_table, lines, read_head
 from stgcn_lens.data.parsing.joints import guess
-from stgcn_lens.data.source import Contents, Found, OnFault, Progress, Reader, class_names, reason
+from stgcn_lens.data.source import MAX_CLASSES, Contents, Found, OnFault, Progress, Reader, class_names, reason
 from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import LAYOUTS, get_layout
 from stgcn_lens.skeleton.layout import MOST_JOINTS
 
-MAX_BODIES, MAX_FRAME, MAX_CLASSES = 64, 10**9, 10_000
+MAX_BODIES, MAX_FRAME = 64, 10**9
 _SIDE = re.compile(r"\w{1,40}")
 _CONSTANT = 1 << 20  # bytes that a small clip with many gaps may need beyond twice its lines
 

@@ -25,6 +25,7 @@ from stgcn_lens.data.parsing.archives import DAMAGE
 from stgcn_lens.data.parsing.joints import guess
 from stgcn_lens.data.parsing.padding import unpadded
 from stgcn_lens.data.source import (
+    MAX_CLASSES,
     Contents,
     Found,
     OnFault,
@@ -40,7 +41,6 @@ from stgcn_lens.skeleton import LAYOUTS, get_layout
 
 FPS = 30.0
 SIDES = ("train", "val", "test")
-MAX_CLASSES = 10_000
 # What a member may unpack to. Zeros fill most of x (short clips, absent bodies), so that honest arrays shrink to a
 # tenth or a fiftieth; and the numbers of one body in one frame alone take more than 64 bytes.
 RATIO, SMALL, LEAST = 100, 4 << 20, 64
@@ -244,7 +244,8 @@ def _clips(
                 lost = "the last clip is lost, and any other may be wrong"
             on_fault(Fault(part.shown, f"damaged ({error}); {lost}"))
         if copies:
-            told = f"the second body copies the first in {copies} clips, and was left out of them"
+            where = f"{copies} clips, and was left out of them" if copies > 1 else "1 clip, and was left out of it"
+            told = f"the second body copies the first in {where}"
             on_fault(Fault(part.shown, told, "nothing"))
         done += n
 

@@ -12,7 +12,6 @@ import re
 from array import array
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +20,22 @@ from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import Fault
 from stgcn_lens.data.parsing.detections import Detections
 from stgcn_lens.data.parsing.json_text import Text, head, numbers, opened, shown, whole
-from stgcn_lens.data.source import Contents, Found, OnFault, Progress, Reader, class_names, each, names, reason
+from stgcn_lens.data.source import (
+    MAX_CLASSES,
+    Contents,
+    Found,
+    OnFault,
+    Progress,
+    Reader,
+    class_names,
+    each,
+    names,
+    reason,
+)
 from stgcn_lens.errors import DataError
 
 FPS = 30.0  # to which the films were brought before OpenPose saw them
 LOOKED, KEPT = 5, 2  # of a frame's people: the first 5 are looked at, the 2 of the highest scores kept
-MAX_CLASSES = 10_000  # ours; Kinetics has 400
 _END = 1 << 12  # bytes of a file's end, where its label stands
 _INDEX = re.compile(r'"label_index"\s*:\s*(\d{1,9})\s*[,}]')
 _LABEL = re.compile(r'"label"\s*:\s*("(?:[^"\\]|\\.){0,400}")')
@@ -185,16 +194,15 @@ def _told(file: Path) -> tuple[int, str] | None:
 def _open(found: Found) -> Contents:
     """The clips; their classes from the lists of labels beside their folders, else from the files themselves."""
     files = [file for file in found.files if not _is_list(file)]
-    labels: Labels = {}
+    listed: dict[Path, Labels] = {}
     classes: dict[int, str] = {}
-    faults, listed = [], set()
+    faults = []
     for folder in sorted({file.parent for file in files}):
         beside = folder.parent / f"{folder.name}_label.json"
         if beside.is_file():
             try:
-                here, named = _listed(beside)
-                labels, classes = labels | here, named | classes
-                listed.add(folder)
+                listed[folder], named = _listed(beside)
+                classes = named | classes
             except (DataError, OSError) as error:
                 why = reason(error) if isinstance(error, DataError) else f"cannot be read ({error})"
                 faults.append(Fault(beside.name, why, "nothing"))
@@ -204,7 +212,9 @@ def _open(found: Found) -> Contents:
         classes = dict(told for file in others if (told := _told(file))) | classes
     highest = max((label for label in classes if label < MAX_CLASSES), default=-1)
     named_all = known or [classes.get(label, f"class {label}") for label in range(highest + 1)]
-    parsed = partial(parse, layout=found.layout, labels=labels)
+
+    def parsed(file: Path, name: str, on_fault: OnFault) -> Clip:
+        return parse(file, name, on_fault, found.layout, listed.get(file.parent))
 
     def clips(on_fault: OnFault, progress: Progress | None) -> Iterator[Clip]:
         for fault in faults:

@@ -105,10 +105,10 @@ class _Results:
 def parse(file: Path, name: str, on_fault: OnFault, layout: str | None = None) -> Clip:
     """One file as a clip of x, y, z; every entry of its lists is a frame.
 
-    World landmarks are used where there are some: metres from the middle of the hips. Else x, y and z are fractions of
-    the picture's width. Of body and hands the body is used, unless a layout of 21 joints is asked for. Several people
-    are told apart by where they are in the picture (see `tracking.follow`), without it by their order, a left and a
-    right hand by their side (slots 0 and 1).
+    World landmarks are used where there are some: metres from the middle of the hips. Else x and z are fractions of the
+    picture's width, and y of its height. Of body and hands the body is used, unless a layout of 21 joints is asked for.
+    Several people are told apart by where they are in the picture (see `tracking.follow`), without it by their order, a
+    left and a right hand by their side (slots 0 and 1).
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ import numpy as np
 
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import Fault
+from stgcn_lens.data.parsing.numerals import first_wrong, is_number
 from stgcn_lens.data.source import Contents, Found, OnFault, Reader, class_names, each, names, numbered
 from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import get_layout
@@ -24,7 +25,7 @@ JOINTS = (
 V, COLUMNS = len(JOINTS), 4
 LONGEST = 1000  # bytes of a line
 _PLACE = [get_layout("kinect20").joints.index(name) for name in JOINTS]
-_NAME = re.compile(r"a(\d+)_s(\d+)_e(\d+)", re.IGNORECASE)
+_NAME = re.compile(r"a(\d{1,9})_s(\d{1,9})_e\d", re.IGNORECASE)
 
 
 def parse(file: Path, name: str, on_fault: OnFault) -> Clip | None:
@@ -72,9 +73,7 @@ def _coordinates(file: Path) -> np.ndarray:
             try:
                 xyz[:, t, _PLACE, 0] = np.fromiter(map(float, values), float).reshape(V, COLUMNS).T[:3]
             except ValueError:
-                bad = next(value for value in values if not _is_number(value))
-                shown = repr(bad[:40].decode(errors="replace"))
-                raise _fault("not a number", file, t * V, shown, "x y z confidence") from None
+                raise _fault("not a number", file, t * V, str(first_wrong(values)), "x y z confidence") from None
     return xyz
 
 
@@ -99,21 +98,13 @@ def _fault(what: str, file: Path, row: int, got: str, expected: str) -> DataErro
     )
 
 
-def _is_number(token: bytes) -> bool:
-    try:
-        float(token)
-    except ValueError:
-        return False
-    return True
-
-
 def _sniff(file: Path) -> bool:
     try:
         with file.open("rb") as stream:
             row = stream.readline(LONGEST).split()
     except OSError:
         return False
-    return len(row) == COLUMNS and all(map(_is_number, row))
+    return len(row) == COLUMNS and all(map(is_number, row))
 
 
 def _open(found: Found) -> Contents:

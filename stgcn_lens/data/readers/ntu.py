@@ -14,7 +14,7 @@ import numpy as np
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet, Fault
 from stgcn_lens.data.parsing.ntu_text import BODY, MAX_SLOTS, Bodies, V, bodies
-from stgcn_lens.data.source import Contents, Found, OnFault, Progress, Reader, class_names, each, names
+from stgcn_lens.data.source import Contents, Found, OnFault, Progress, Reader, class_names, each, names, note
 from stgcn_lens.errors import DataError
 from stgcn_lens.files import atomic_folder
 
@@ -117,6 +117,7 @@ def write(clip: Clip, path: Path | str) -> Path:
             file=clip.name,
             got=f"{clip.xyz.shape[0]} channels of {clip.skeleton.V} joints",
             expected="3 channels of 25",
+            fix="write another format, or put the clips onto that layout with --to-layout ntu25",
         )
     path = Path(path)
     file = path if path.suffix == ".skeleton" else path / f"{clip.name}.skeleton"
@@ -190,9 +191,8 @@ def classes(path: Path, codes: Sequence[Mapping[str, int]]) -> list[str]:
 
 def protocol(path: Path, codes: Sequence[Mapping[str, int]]) -> str:
     """What a protocol.txt beside the files says, else ntu60 or, with more setups or classes, ntu120."""
-    said = (path if path.is_dir() else path.parent) / "protocol.txt"
-    if said.is_file():
-        return said.read_text(encoding="utf-8", errors="replace").strip()
+    if said := note((path if path.is_dir() else path.parent) / "protocol.txt"):
+        return said[0]
     return "ntu120" if any(code["setup"] > 17 or code["label"] >= 60 for code in codes) else "ntu60"
 
 

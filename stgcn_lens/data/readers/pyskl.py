@@ -17,23 +17,30 @@ from typing import Any
 
 import numpy as np
 
-from stgcn_lens.data.clip import Clip
+from stgcn_lens.data.clip import MAX_FPS, UNITS, Clip
 from stgcn_lens.data.dataset import Fault
 from stgcn_lens.data.parsing import annotations, pickles
 from stgcn_lens.data.parsing.joints import guess
 from stgcn_lens.data.protocols import PROTOCOLS
 from stgcn_lens.data.readers import ntu
-from stgcn_lens.data.source import Contents, Found, OnFault, Progress, Reader, class_names, numbered, reason
+from stgcn_lens.data.source import (
+    MAX_CLASSES,
+    Contents,
+    Found,
+    OnFault,
+    Progress,
+    Reader,
+    class_names,
+    numbered,
+    reason,
+)
 from stgcn_lens.errors import DataError
 from stgcn_lens.skeleton import LAYOUTS, Layout, from_record, get_layout
 
 FPS = 30.0
-MAX_CLASSES = 10_000
-MAX_SPLITS = 64
-MAX_FPS = 100_000
+MAX_SPLITS, MAX_SIDE = 64, 100  # sides of a set, and characters of their names
 MAX_SKELETON = 2**15  # characters; the largest in use, 133 joints, take about 12,000
 HELD = 16  # files that are kept open between the two looks at them; of more, each is opened twice
-UNITS = ("metres", "pixels", "normalised", "unknown")
 IDS = ("subject", "view", "setup")
 _OF_A_SET = ("split", "classes", "protocol", "layout", "skeleton", "fps", "units")
 _SIDE = re.compile(r"(.+[_-])?(train|val|test)", re.IGNORECASE)
@@ -147,7 +154,8 @@ def _sides(part: _Part, listed: Sequence[Any], on_fault: OnFault) -> dict[str, l
         return {}
     sides: dict[str, list[str]] = {}
     for side, members in splits.items():
-        if not isinstance(side, str) or not side.isprintable() or "|" in side or not isinstance(members, list | tuple):
+        named = isinstance(side, str) and side.isprintable() and "|" not in side and len(side) <= MAX_SIDE
+        if not named or not isinstance(members, list | tuple):
             tell("one of its splits is not a list of names under a name, and is not used")
             continue
         for name in members:
@@ -155,7 +163,7 @@ def _sides(part: _Part, listed: Sequence[Any], on_fault: OnFault) -> dict[str, l
                 sides[name].append(str(side))
     held = {said for one in listed if isinstance(one, dict) and isinstance(said := one.get("frame_dir"), str)}
     if strange := len(sides.keys() - held):
-        tell(f"its splits name {strange} clips that it does not hold")
+        tell(f"its splits name {strange} clip{'s' * (strange > 1)} that it does not hold")
     return sides
 
 
@@ -163,7 +171,7 @@ def _about(told: Mapping[str, Any]) -> dict[str, Any]:
     """What a file says of all its clips, as far as it can be right."""
     fps, units = told.get("fps"), told.get("units")
     about: dict[str, Any] = {}
-    if isinstance(fps, float | int) and not isinstance(fps, bool) and 0 < fps < MAX_FPS:
+    if isinstance(fps, float | int) and not isinstance(fps, bool) and 0 < fps <= MAX_FPS:
         about["fps"] = float(fps)
     if isinstance(units, str) and units in UNITS:
         about["units"] = units

@@ -21,6 +21,7 @@ from stgcn_lens.data.parsing.joints import guess
 from stgcn_lens.data.parsing.padding import unpadded
 from stgcn_lens.data.readers import ntu
 from stgcn_lens.data.source import (
+    MAX_CLASSES,
     Contents,
     Found,
     OnFault,
@@ -36,7 +37,6 @@ from stgcn_lens.skeleton import get_layout
 
 FPS = 30.0  # of NTU and of Kinetics as ST-GCN sampled it
 MAX_BODIES = 6  # a sensor tracks six at a time
-MAX_CLASSES = 10_000
 SIDES = ("train", "val", "test")
 # What the public arrays of these joints are in: NTU as the sensor gave it, Kinetics divided by the picture's size.
 UNITS = {get_layout("ntu25").joints: "metres", get_layout("openpose18").joints: "normalised"}

@@ -23,7 +23,7 @@ JOINTS = (
     *("right_hip", "right_knee", "right_ankle", "right_foot"),
 )
 _PLACE = [get_layout("kinect20").joints.index(name) for name in JOINTS]
-_NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)", re.IGNORECASE)
+_NAME = re.compile(r"a(\d{1,9})_s(\d{1,9})_t\d", re.IGNORECASE)
 
 
 def parse(file: Path, name: str, on_fault: OnFault) -> Clip:

@@ -34,7 +34,7 @@ def write(clips: ClipSet, out: Path, sides: np.ndarray, progress: Progress | Non
             file=out,
             got=f"{clips.channels} channels of {layout.V} joints in {layout.dims}-D ('{layout.name}')",
             expected="3 channels of 25 joints in 3-D",
-            fix="write another format, as st-gcn, or put the clips onto layout ntu25 first",
+            fix="write another format, as st-gcn, or put the clips onto that layout with --to-layout ntu25",
         )
     faults: list[Fault] = []
     sides = _two_sides(clips, sides, faults)
@@ -64,7 +64,8 @@ def write(clips: ClipSet, out: Path, sides: np.ndarray, progress: Progress | Non
 
 def _two_sides(clips: ClipSet, sides: np.ndarray, faults: list[Fault]) -> np.ndarray:
     """The side of every clip, (N,) text: "train" or "test"; "none" where it is left out, which `faults` lists."""
-    new, sides = (own_sides(clips, sides) for _ in range(2))
+    sides = own_sides(clips, sides, faults.append)
+    new = sides.copy()
     if (sides == "none").all():
         new[:] = "train"
         faults.append(Fault("x_train", "no clip has a side; all were written as clips that train", "nothing"))

@@ -7,6 +7,7 @@ import numpy as np
 from stgcn_lens.data.bodies import select_bodies
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet, Fault
+from stgcn_lens.data.splits import families, given_sides
 
 FRAMES = 300  # [S]; more where a clip is longer
 BODIES = 2
@@ -17,12 +18,21 @@ def length(clips: ClipSet) -> int:
     return max(FRAMES, max((row.frames for row in clips.rows), default=0))
 
 
-def own_sides(clips: ClipSet, sides: np.ndarray) -> np.ndarray:
-    """The sides, (N,) text; where all are "none", those that the source gives, of clips to which it gives one."""
+def own_sides(clips: ClipSet, sides: np.ndarray, on_fault: Callable[[Fault], None]) -> np.ndarray:
+    """The sides, (N,) text; where all are "none", those that the source gives (see `splits.split`, by "file").
+
+    Raises
+    ------
+    DataError
+        where the source divides its clips in several ways: such a format has room for one.
+    """
     if (sides != "none").any():
         return sides.astype("<U5")
-    given = [set(row.splits) & {"train", "val", "test"} for row in clips.rows]
-    return np.array([one.pop() if len(one) == 1 else "none" for one in given], dtype="<U5")
+    if families(clips.rows):
+        return given_sides(clips, "file", on_fault)
+    if names := sorted({name for row in clips.rows for name in row.splits}):
+        on_fault(Fault(clips.source, f"no place for sides called {', '.join(names[:6])}", "nothing"))
+    return np.full(len(clips), "none", dtype="<U5")
 
 
 def padded(clip: Clip, frames: int, on_fault: Callable[[Fault], None]) -> np.ndarray:

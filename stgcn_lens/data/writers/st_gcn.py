@@ -22,7 +22,8 @@ from stgcn_lens.files import atomic_folder
 
 def write(clips: ClipSet, out: Path, sides: np.ndarray, progress: Progress | None = None) -> list[Fault]:
     """Write every clip, one at a time; see `Writer.write`."""
-    faults, sides = _lost(clips), own_sides(clips, sides)
+    faults = _lost(clips)
+    sides = own_sides(clips, sides, faults.append)
     files = {"train": "train_", "val": "val_", "test": "test_" if (sides == "val").any() else "val_", "none": ""}
     done, frames = 0, length(clips)
     shape = (clips.channels, frames, clips.skeleton.V, BODIES)

@@ -16,5 +16,5 @@ def make(folder):
     for i in range(2):
         bodies = people.clip(5, layout="mediapipe33", seed=i).xyz[..., 0].transpose(1, 2, 0) * [1, -1, 1]
         frames = [landmarks(body) for body in bodies]
-        content = {"fps": 30, "frames": [{"poseWorldLandmarks": frame} for frame in frames]} if i else frames
+        content = {"fps": 30, "frames": [{"poseLandmarks": frame} for frame in frames]} if i else frames
         (folder / f"clip{i}.json").write_text(json.dumps(content))
