@@ -68,7 +68,7 @@ class LocalConv(nn.Module):
         b, c, t, v = x.shape
         joints = x.permute(3, 0, 2, 1).reshape(v, b * t, c)
         messages = torch.bmm(joints[self.source], self.weight)  # (edges, B * T, C_out)
-        y = self.bias[:, None].expand(-1, b * t, -1).index_add(0, self.target, messages)
+        y = self.bias[:, None].expand(-1, b * t, -1).index_add(0, self.target, messages.to(self.bias.dtype))
         return y.view(v, b, t, -1).permute(1, 3, 2, 0).contiguous()
 
 

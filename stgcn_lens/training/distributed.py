@@ -117,7 +117,7 @@ def processes(device: str) -> Iterator[Group]:
                 store.set(_FAILED, "")
             raise
         try:
-            store.wait([_FAILED], timedelta(seconds=10))
+            store.wait([_FAILED], timedelta(seconds=3))
             store.wait(["the end of process 0"], timedelta(seconds=10))
         except dist.DistStoreError:  # process 0 is still there
             if not store.check([_FAILED]):

@@ -1,5 +1,6 @@
 """Faster arithmetic where it is asked for: bfloat16, and a compiled network."""
 
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 
@@ -31,7 +32,8 @@ def compiled(
         from torch._dynamo import config  # costs a second, so only here
 
         # Blocks between norms that several processes share are compiled one by one, each for every number of clips.
-        with torch.random.fork_rng(devices=[]), config.patch(recompile_limit=256):
+        with torch.random.fork_rng(devices=[]), config.patch(recompile_limit=256), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a compiler warns of, nobody here can mend
             fast = torch.compile(model, dynamic=False)
             for x in examples:
                 with autocast(device, precision):

@@ -444,6 +444,6 @@ def test_a_network_of_two_channels_gets_x_and_y(tmp_path, capsys) -> None:
     flat = [c.replace(layout="coco17", xyz=c.xyz[:, :, :17]) for c in made(3)]
     ClipSet.from_clips(flat, CLASSES[:2]).save(tmp_path / "coco")
     assert (
-        "--to-layout hand21"
+        "21 joints = 42 numbers a frame; clips in 2-D cannot become 3-D ones"
         in told(capsys, "evaluate", tmp_path / "run", "--data", tmp_path / "coco", status=2)["line"]
     )
