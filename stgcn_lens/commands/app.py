@@ -1,6 +1,7 @@
 """Serves the workbench on this machine alone; without a run it opens on the newest in ./runs, or on the demo model."""
 
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -41,6 +42,10 @@ def run(args: Args) -> Result:
 
 def until_closed(command: list[str]) -> int:
     """Serve until the user closes the app, as a rule with Ctrl-C; the exit status."""
+    told = dict(flag[2:].split("=", 1) for flag in command if flag.startswith("--server."))
+    if told:
+        place = f"http://{told.get('server.address')}:{told.get('server.port')}"
+        print(f"the app is at {place}; Ctrl-C ends it", file=sys.stderr, flush=True)
     try:
         return subprocess.run(command, check=False).returncode
     except KeyboardInterrupt:
