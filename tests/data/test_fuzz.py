@@ -91,6 +91,8 @@ class Patient:
             held = self.sound if path == self.folder else {}
             most = 2 * max(fuzz_inside.weight(damaged), len(damaged), sum(map(len, held.values()))) + ROOM
             peak = peak_of(lambda: self.read(path, file))
+            if peak > most:  # again: once in 100,000 files a table of the interpreter's own grows meanwhile
+                peak = peak_of(lambda: self.read(path, file))
             if peak > most:
                 return f"{peak} bytes of memory for a file of {len(damaged)}"
         except (Exception, TooSlow) as error:
