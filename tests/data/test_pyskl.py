@@ -280,11 +280,19 @@ def test_sniffing_tells_sets_from_other_pickles(tmp_path, rng):
     assert not reader.READER.sniff(tmp_path / "nowhere")
 
 
+class OnlyArrays(pickle.Unpickler):
+    """Python's own reader, as the oracle for a file that others made: it may build arrays and nothing else."""
+
+    def find_class(self, module, name):
+        assert (module.split(".")[0], name) in {("numpy", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype")}
+        return super().find_class(module, name)
+
+
 def test_a_real_annotation_is_read_with_a_second_person_in_14_frames(shared):
     clips = read(shared / "formats" / "paddlevideo_example_UCF101_skeleton.pkl")
     (clip,) = clips
     with (shared / "formats" / "paddlevideo_example_UCF101_skeleton.pkl").open("rb") as stream:
-        truth = pickle.load(stream)
+        truth = OnlyArrays(stream).load()
     assert (clip.name, clip.label, clip.layout, clip.units) == ("v_ApplyEyeMakeup_g01_c01", 0, "coco17", "pixels")
     assert clip.valid.sum(axis=0).tolist() == [163, 14]
     np.testing.assert_array_equal(clip.xyz[:2], truth["keypoint"].transpose(3, 1, 2, 0).astype(np.float32))
