@@ -5,11 +5,11 @@ of layers (`overlap`, `linear_cka`), export to other programs (`export`).
 """
 
 from stgcn_lens.graphs.compare import jaccard, linear_cka, overlap
-from stgcn_lens.graphs.intervals import Value
 from stgcn_lens.graphs.knn import Neighbours
 from stgcn_lens.graphs.layer import GraphConfig, layer_graph
 from stgcn_lens.graphs.nnk import KERNELS, Kernel, NNKGraph
 from stgcn_lens.graphs.smoothness import LayerGeometry, summary
+from stgcn_lens.intervals import Value
 
 __all__ = [
     "KERNELS",

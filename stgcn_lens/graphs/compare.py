@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from stgcn_lens import intervals
 from stgcn_lens.errors import LensError
-from stgcn_lens.graphs import intervals
-from stgcn_lens.graphs.intervals import Value
 from stgcn_lens.graphs.knn import Neighbours
+from stgcn_lens.intervals import Value
 
 
 def jaccard(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from stgcn_lens import intervals
 from stgcn_lens.errors import LensError
-from stgcn_lens.graphs import intervals
-from stgcn_lens.graphs.intervals import Value
 from stgcn_lens.graphs.knn import Neighbours
 from stgcn_lens.graphs.nnk import SMALLEST, NNKGraph
+from stgcn_lens.intervals import Value
 
 
 @dataclass(frozen=True)
