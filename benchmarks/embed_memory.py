@@ -1,6 +1,6 @@
 """Claim: peak memory of `embed` does not grow with the set.
 
-    python benchmarks/embed_memory.py [--clips 200] [--times 10] [--width 16]
+    python benchmarks/embed_memory.py [--clips 400] [--times 10] [--width 16]
 
 Embeds a small set and one `--times` larger, each in a process of its own, and compares the largest resident set
 sizes. Clips and weights are made up (their values do not matter); making them is another process's work.
@@ -52,7 +52,7 @@ adopt(run, folder / "net", clips)
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--clips", type=int, default=200)
+    parser.add_argument("--clips", type=int, default=400)
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--width", type=int, default=16)
     args = parser.parse_args()

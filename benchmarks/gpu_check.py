@@ -1,9 +1,11 @@
-"""Claim: every network and the trainer compute on a GPU what they compute on the CPU.
+"""Claim: every network, the trainer and the distances compute on a GPU what they compute on the CPU, and how fast.
 
-    python benchmarks/gpu_check.py [--device cuda]
+    python benchmarks/gpu_check.py [--device cuda] [--parts networks geometry scale] [--clips 16487]
 
-For every row of MODELS: logits and gradients of one batch in 32 bits (without TF32), logits in bfloat16, and the losses
-of a few steps of the trainer. Differences are relative to the largest value. The tolerances are ours.
+networks: for every row of MODELS, logits and gradients of one batch in 32 bits (without TF32), logits in bfloat16, and
+the losses of a few steps of the trainer. Differences are relative to the largest value. The tolerances are ours.
+
+geometry and scale: see gpu_geometry.py.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from gpu_geometry import BLOCKS, geometry, scale, tell
 
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet
@@ -34,12 +37,15 @@ TOLERANCE = {"logits": 1e-3, "gradients": 1e-2, "bf16": 0.1, "trainer": 1e-3}
 @contextmanager
 def exact() -> Iterator[None]:
     """No TF32 in convolutions and products."""
-    kept = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    places = torch.backends.cudnn.conv, torch.backends.cuda.matmul  # type: ignore[attr-defined]
+    kept = [place.fp32_precision for place in places]
+    for place in places:
+        place.fp32_precision = "ieee"
     try:
         yield
     finally:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = kept
+        for place, precision in zip(places, kept, strict=True):
+            place.fp32_precision = precision
 
 
 def step(name: str, device: str, precision: str = "fp32") -> tuple[torch.Tensor, torch.Tensor]:
@@ -52,7 +58,7 @@ def step(name: str, device: str, precision: str = "fp32") -> tuple[torch.Tensor,
         logits = model(x)
     target = torch.arange(6, device=device) % CLASSES
     torch.nn.functional.cross_entropy(logits.float(), target).backward()
-    gradients = torch.cat([weight.grad.reshape(-1) for weight in model.parameters()])
+    gradients = torch.cat([weight.grad.reshape(-1) for weight in model.parameters()])  # type: ignore[union-attr]
     return logits.detach().float().cpu(), gradients.cpu()
 
 
@@ -80,12 +86,7 @@ def gap(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     return float((ours - theirs).abs().max() / theirs.abs().max())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--device", default="cuda")
-    device = parser.parse_args().device
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        sys.exit("no GPU")
+def networks(device: str) -> bool:
     worst, right = 0.0, True
     for name in MODELS:
         with exact():
@@ -97,12 +98,27 @@ def main() -> None:
         print(f"{name:8}" + "".join(f"  {what} {value:.1e}" for what, value in found.items()))
         right &= all(value <= TOLERANCE[what] for what, value in found.items())
         worst = max(worst, found["logits"])
-    what = torch.cuda.get_device_name() if device.startswith("cuda") else device
     claim = f"logits of {len(MODELS)} networks on {device} differ from the CPU's by, relative to the largest"
-    ratio = TOLERANCE["logits"] / max(worst, 1e-12)
-    told = {"claim": claim, "ours": worst, "peer": TOLERANCE["logits"], "ratio": ratio, "unit": "1", "device": what}
-    print(json.dumps(told))
-    sys.exit(0 if right else 1)
+    tell(claim, worst, TOLERANCE["logits"], "1", device)
+    return right
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--parts", nargs="+", choices=("networks", "geometry", "scale"), default=None)
+    parser.add_argument("--clips", type=int, default=16487)
+    parser.add_argument("--channels", type=int, nargs="+", choices=sorted(BLOCKS), default=sorted(BLOCKS))
+    args = parser.parse_args()
+    if args.device.startswith("cuda") and not torch.cuda.is_available():
+        sys.exit("no GPU")
+    parts = {
+        "networks": lambda: networks(args.device),
+        "geometry": lambda: geometry(args.device),
+        "scale": lambda: scale(args.device, args.clips, args.channels),
+    }
+    right = [parts[name]() for name in args.parts or parts]
+    sys.exit(0 if all(right) else 1)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Everything here holds the model's own lock while it lasts, so two threads on one
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -73,17 +73,10 @@ def record(model: nn.Module, modules: Mapping[str, nn.Module]) -> Iterator[Mappi
             return None
         if name in kept:
             raise LensError(f"layer '{name}' runs twice in one forward pass", fix="give each use its own module")
-        if isinstance(output, torch.Tensor):
-            kept[name] = output
-            # The next operation may be an in-place ReLU: let it spoil a copy, not what is kept.
-            return output.clone()
-        items = list(output) if isinstance(output, (tuple, list)) else []
-        first = next((i for i, item in enumerate(items) if isinstance(item, torch.Tensor)), None)
-        if first is None:
-            raise LensError(f"layer '{name}' puts out no tensor", got=type(output).__name__, expected="a tensor")
-        kept[name] = items[first]
-        items[first] = items[first].clone()
-        return output._make(items) if hasattr(output, "_make") else type(output)(items)
+        tensor = _first(name, output)
+        kept[name] = tensor
+        # The next operation may be an in-place ReLU: let it spoil a copy, not what is kept.
+        return _with_first(output, tensor.clone())
 
     with exclusive(model):
         handles = [model.register_forward_pre_hook(forget)]
@@ -96,10 +89,80 @@ def record(model: nn.Module, modules: Mapping[str, nn.Module]) -> Iterator[Mappi
                 handle.remove()
 
 
+@contextmanager
+def resuming(
+    model: nn.Module, name: str, module: nn.Module
+) -> Iterator[Callable[[torch.Tensor, torch.Tensor], torch.Tensor]]:
+    """The model from one of its modules on.
+
+    Yields `run(a, x)`, the output of the model on x with `a` in the place of what the module puts out (of a tuple, of
+    its first tensor). What follows gets a copy of `a`, and may write into it. Forward passes of other threads, and
+    those that do not go through `run`, are left alone.
+
+    Parameters
+    ----------
+    model : the module that is called; its lock is held.
+    name, module : a submodule of it, see `select`.
+
+    Raises
+    ------
+    LensError
+        (in `run`) if the module does not run, puts out no tensor or one of other axes than `a`.
+    """
+    waiting: list[torch.Tensor] = []
+    thread = threading.get_ident()
+
+    def swap(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+        if threading.get_ident() != thread or not waiting:
+            return None
+        a, was = waiting.pop(), _first(name, output)
+        if a.shape != was.shape:
+            raise LensError(f"other axes than layer '{name}' has", got=tuple(a.shape), expected=tuple(was.shape))
+        return _with_first(output, a.clone())
+
+    def run(a: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        waiting[:] = [a]
+        try:
+            output: torch.Tensor = model(x)
+            if waiting:
+                raise LensError(
+                    f"layer '{name}' was not run", fix="name a module on the way from the clips to the logits"
+                )
+            return output
+        finally:
+            waiting.clear()
+
+    with exclusive(model):
+        handle = module.register_forward_hook(swap)
+        try:
+            yield run
+        finally:
+            handle.remove()
+
+
 def select(model: "Lens", names: Sequence[str] | None = None) -> dict[str, nn.Module]:
     """Modules of the named layers, in depth order; all of them by default; an unknown name raises `LensError`."""
     if names is None:
         return dict(model.layers)
     if unknown := [name for name in names if name not in model.layers]:
-        raise LensError("unknown layer", got=", ".join(map(repr, unknown)), expected=f"of {', '.join(model.layers)}")
+        raise LensError(
+            "unknown layer", got=", ".join(map(repr, unknown)), expected=f"some of {', '.join(model.layers)}"
+        )
     return {name: module for name, module in model.layers.items() if name in names}
+
+
+def _first(name: str, output: Any) -> torch.Tensor:
+    """What a layer put out: a tensor, or the first one of a tuple or list."""
+    for item in output if isinstance(output, (tuple, list)) else [output]:
+        if isinstance(item, torch.Tensor):
+            return item
+    raise LensError(f"layer '{name}' puts out no tensor", got=type(output).__name__, expected="a tensor")
+
+
+def _with_first(output: Any, tensor: torch.Tensor) -> Any:
+    """An output of the same kind with another first tensor."""
+    if isinstance(output, torch.Tensor):
+        return tensor
+    items = list(output)
+    items[next(i for i, item in enumerate(items) if isinstance(item, torch.Tensor))] = tensor
+    return output._make(items) if hasattr(output, "_make") else type(output)(items)

@@ -7,23 +7,32 @@ cut into windows. `windows.npy` holds the windows of all clips one after the oth
 
 import csv
 import json
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
 
+from stgcn_lens import __version__
 from stgcn_lens.activations import evaluating, record
-from stgcn_lens.arrays import NpyWriter
 from stgcn_lens.data.batches import Batch, batches
 from stgcn_lens.data.dataset import ClipSet
-from stgcn_lens.data.rows import present_rows, rows
-from stgcn_lens.errors import DataError, LensError, RunError
-from stgcn_lens.files import atomic_folder
+from stgcn_lens.errors import DataError, LensError, RunError, WorkError
+from stgcn_lens.files import atomic_folder, fingerprint
 from stgcn_lens.models.checkpoints import Loaded, load
+from stgcn_lens.parts import Parts, clear, open_parts
+from stgcn_lens.processes import ALONE, Group
 from stgcn_lens.runs import Run, stage_key
+from stgcn_lens.shelf import Piece, Shelf, put_together
+from stgcn_lens.windows import How, cut, extent, frame_features
+
+Item = TypeVar("Item")
+_KEEP = 20.0  # seconds of work that a killed process loses at most (ours)
 
 
 @dataclass(frozen=True)
@@ -34,12 +43,14 @@ class EmbedConfig:
     """Input frames per window (ours; the paper's value could not be seen)."""
     stride: int | None = None
     """Input frames from window to window (ours: as many as a window has)."""
-    how: str = "mean"
+    how: How = "mean"
     """mean of a window's frames, or their concatenation (a short last window then repeats its last frame)."""
     split: str = "test"
     """Which clips of the run: test, val, train or all of these."""
     batch: int = 32
     """Clips per forward pass; does not change the result."""
+    storage: Literal["float32", "float16"] = "float32"
+    """Type of the numbers in the files; float16 takes half the disk, keeps 3 digits, and holds nothing above 65504."""
 
     def __post_init__(self) -> None:
         if self.window < 1 or (self.stride is not None and not 1 <= self.stride <= self.window) or self.batch < 1:
@@ -50,51 +61,41 @@ class EmbedConfig:
             )
         if self.how not in ("mean", "concatenate"):
             raise LensError("unknown way to make a window", got=repr(self.how), expected="mean or concatenate")
+        if self.storage not in ("float32", "float16"):
+            raise LensError("unknown storage", got=repr(self.storage), expected="float32 or float16")
         if self.split not in ("test", "val", "train", "all"):
             raise LensError("unknown split", got=repr(self.split), expected="test, val, train or all")
-
-
-def windows(features: np.ndarray, config: EmbedConfig, layer_stride: int) -> np.ndarray:
-    """Windows (n, D) of one clip's valid rows (rows, D') at a layer of that total stride.
-
-    A window spans max(1, round(w / r_l)) rows; the last one may be shorter and counts; a clip shorter than a
-    window has one. D is D' for the mean, D' times the span for the concatenation.
-    """
-    span = max(1, round(config.window / layer_stride))
-    step = max(1, round((config.stride or config.window) / layer_stride))
-    count = max(1, -(-(len(features) - span) // step) + 1)
-    parts = [features[i * step : i * step + span] for i in range(count)]
-    if config.how == "mean":
-        return np.stack([part.mean(axis=0) for part in parts])
-    return np.stack([np.pad(part, ((0, span - len(part)), (0, 0)), mode="edge").ravel() for part in parts])
-
-
-def frame_features(activation: np.ndarray, present: np.ndarray, frames: int, layer_stride: int) -> np.ndarray:
-    """One clip's rows at a layer, mean over the bodies present: (M, C_l, T_l, V) -> (valid rows, C_l * V)."""
-    valid = rows(frames, layer_stride)
-    there = present_rows(present, layer_stride, frames).astype(activation.dtype)
-    weight = there / np.maximum(there.sum(axis=1, keepdims=True), 1)
-    return np.einsum("mctv,tm->tcv", activation[:, :, :valid], weight).reshape(valid, -1)
 
 
 def embed(
     run: Run,
     config: EmbedConfig,
     *,
+    network: Loaded | None = None,
     device: str = "cpu",
+    group: Group = ALONE,
     force: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Write ``embeddings/`` of a run: every layer from "input" to "logits", for the labelled clips of the split.
 
-    One batch of clips is in memory at a time. Returns the number of clips.
+    A few batches of clips are in memory at a time. Killed and started again, it goes on where it was.
+    Returns the number of clips.
+
+    Parameters
+    ----------
+    network : the run's network where it is already here, or one that no checkpoint holds; by default the run's own.
+    group : the processes that share the clips; process 0 writes the result.
+    progress : called with (clips done, clips in all).
 
     Raises
     ------
     RunError : the run has no model or no clip in the split.
-    DataError : a feature is not finite; names clip and layer.
+    DataError : a feature is not finite, or too large for the storage; names clip and layer.
     """
     inputs = {"train": run.key("train"), "weights": str(run.manifest()["stages"]["train"].get("weights"))}
+    if network is not None:
+        inputs["weights"] = network.hash
     sides = ("train", "val", "test") if config.split == "all" else (config.split,)
     # A clip without a label would have no place in any label error.
     chosen = np.array(
@@ -102,79 +103,189 @@ def embed(
     )
     if len(chosen) == 0:
         raise RunError(f"no labelled clip in split '{config.split}'", file=run / "clips.csv", got=0, expected=">= 1")
-    if run.fresh("embed", stage_key(config, inputs), "embeddings/clips.npy", "embeddings/layers.json") and not force:
+    key = stage_key(config, inputs)
+    done = run.fresh("embed", key, "embeddings/clips.npy", "embeddings/layers.json") and not force
+    if group.agreed(done):
+        if group.first:
+            clear(run.path, "embed")
         return len(chosen)
-    loaded, clips = open_model(run, device)
-    with (
-        run.stage("embed", config=config, inputs=inputs, device=device),
-        atomic_folder(run / "embeddings") as folder,
-        ExitStack() as writers,
-    ):
-        np.save(folder / "clips.npy", chosen)
-        files: dict[str, NpyWriter] = {}
-        offsets: dict[str, list[int]] = {}
-        about: list[dict[str, object]] = []
-        done = 0
-        for batch in batches(clips, chosen, loaded.preprocessing, loaded.bodies, config.batch):
-            for layer, (channels, sequences) in _embed_batch(loaded, batch, config, device).items():
-                if layer not in files:
-                    path = folder / layer / "windows.npy"
-                    files[layer] = writers.enter_context(closing(NpyWriter(path, np.float32, sequences[0].shape[1:])))
-                    offsets[layer] = [0]
-                    stride = loaded.model.strides.get(layer)
-                    features = sequences[0].shape[1]
-                    about.append({"layer": layer, "channels": channels, "stride": stride, "features": features})
-                for clip, sequence in zip(batch.clips, sequences, strict=True):
-                    if not np.isfinite(sequence).all():
-                        raise DataError(
-                            f"features at layer '{layer}' are not finite",
-                            file=clips.rows[clip].name,
-                            got=f"{(~np.isfinite(sequence)).sum()} of {sequence.size} numbers",
-                            expected="finite numbers",
-                            fix="train again at a lower --lr, or leave the clip out if the other clips are sound",
-                        )
-                    files[layer].append(sequence)
-                    offsets[layer].append(files[layer].rows)
-            done += len(batch.clips)
-            if progress is not None:
-                progress(done, len(chosen))
-        for layer, ends in offsets.items():
-            np.save(folder / layer / "offsets.npy", np.array(ends, dtype=np.int64))
-        (folder / "layers.json").write_text(json.dumps(about, indent=1))
+    loaded, clips = open_model(run, device, network)
+    layers = [*loaded.model.layers, "logits"]
+    with ExitStack() as stage:
+        if group.first:
+            about = stage.enter_context(run.stage("embed", config=config, inputs=inputs, device=device))
+            about["processes"] = group.world
+        with group.in_turn():
+            work = fingerprint(key, device.partition(":")[0], __version__).hexdigest()
+            parts = open_parts(run.path, "embed", work)
+        try:
+            _fill(parts, loaded, clips, chosen, config, device, group, progress)
+        except DataError:
+            if group.world == 1:
+                clear(run.path, "embed")  # the same clip would stop it again
+            raise
+        group.meet()
+        if group.first:
+            with atomic_folder(run / "embeddings") as folder:
+                _finish(folder, _shelves(parts, layers, len(chosen), config, group), layers, loaded, chosen)
+    if group.first:
+        clear(run.path, "embed")
+    group.meet()
     return len(chosen)
 
 
-def _embed_batch(
-    loaded: Loaded, batch: Batch, config: EmbedConfig, device: str
-) -> dict[str, tuple[int, list[np.ndarray]]]:
-    """Layer -> its channels, and the windows of each clip of the batch."""
+def _fill(
+    parts: Parts,
+    loaded: Loaded,
+    clips: ClipSet,
+    chosen: np.ndarray,
+    config: EmbedConfig,
+    device: str,
+    group: Group,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Put this process's share of the clips onto its shelf."""
+    first, last = _ranges(len(chosen), config.batch, group.world)[group.rank]
+    shelf = _shelf(parts, [*loaded.model.layers, "logits"], config, first, last)
+    left = batches(clips, chosen[first + shelf.clips : last], loaded.preprocessing, loaded.bodies, config.batch)
+    kept = time.monotonic()
+    try:
+        for batch, pieces in ahead((batch, _embed_batch(loaded, batch, config, device)) for batch in ahead(left)):
+            for layer, piece in pieces.items():
+                piece.check(config.storage, layer, [clips.rows[clip].name for clip in batch.clips])
+            shelf.append(pieces)
+            if time.monotonic() - kept > _KEEP:
+                shelf.keep()
+                kept = time.monotonic()
+            if progress is not None:
+                # The others have shares of the same size.
+                progress(shelf.clips * len(chosen) // (last - first), len(chosen))
+        shelf.keep()
+    except BaseException:
+        with suppress(LensError):
+            shelf.keep()
+        raise
+    finally:
+        shelf.close()
+
+
+def _finish(folder: Path, shelves: list[Shelf], layers: list[str], loaded: Loaded, chosen: np.ndarray) -> None:
+    """Write the whole result from what all processes have done."""
+    put_together(shelves, layers, folder)
+    np.save(folder / "clips.npy", chosen)
+    first = next(shelf for shelf in shelves if shelf.clips)
+    table = []
+    for layer in layers:
+        channels, features = first.facts(layer)
+        stride = loaded.model.strides.get(layer)
+        table.append({"layer": layer, "channels": channels, "stride": stride, "features": features})
+    (folder / "layers.json").write_text(json.dumps(table, indent=1))
+
+
+def _ranges(n: int, batch: int, world: int) -> list[tuple[int, int]]:
+    """Which of n clips each process embeds: whole batches, so that every batch is as with one process."""
+    shares = [Group(rank, world).share(-(-n // batch)) for rank in range(world)]
+    return [(share.start * batch, min(share.stop * batch, n)) for share in shares]
+
+
+def _shelf(parts: Parts, layers: list[str], config: EmbedConfig, first: int, last: int) -> Shelf:
+    return Shelf(parts, f"{first:08d}_{last:08d}", layers, config.storage)
+
+
+def _shelves(parts: Parts, layers: list[str], n: int, config: EmbedConfig, group: Group) -> list[Shelf]:
+    """What all processes have done, in the order of the clips."""
+    ranges = _ranges(n, config.batch, group.world)
+    shelves = [_shelf(parts, layers, config, *ends) for ends in ranges]
+    found = sum(shelf.clips for shelf in shelves)
+    if found != n:
+        fix = "all processes must see the same run folder"
+        raise WorkError("embeddings that other processes made are not here", got=found, expected=f"{n} clips", fix=fix)
+    return shelves
+
+
+def _embed_batch(loaded: Loaded, batch: Batch, config: EmbedConfig, device: str) -> dict[str, Piece]:
+    """Layer -> the windows of the clips of the batch; one transfer brings them all from the device.
+
+    Raises
+    ------
+    WorkError : the batch does not fit into the GPU's memory.
+    """
+    try:
+        return _on_device(loaded, batch, config, device)
+    except torch.OutOfMemoryError as error:
+        fix = f"embed with --batch {max(1, config.batch // 2)}"
+        raise WorkError("the GPU's memory does not hold a batch", got=f"{len(batch.x)} clips", fix=fix) from error
+
+
+def _on_device(loaded: Loaded, batch: Batch, config: EmbedConfig, device: str) -> dict[str, Piece]:
     model = loaded.model
     n, m = len(batch.x), batch.x.shape[-1]
-    with torch.inference_mode(), evaluating(model), record(model, model.layers) as kept:  # type: ignore[arg-type]
-        logits = model(torch.from_numpy(batch.x).to(device))
-        layers = {name: kept[name].float().cpu().numpy() for name in model.layers}
-    out: dict[str, tuple[int, list[np.ndarray]]] = {}
-    for name, activation in layers.items():
-        stride = model.strides[name]
-        by_clip = activation.reshape(n, m, *activation.shape[1:])
-        sequences = [
-            windows(frame_features(by_clip[i], batch.present[i], int(batch.frames[i]), stride), config, stride)
-            for i in range(n)
-        ]
-        out[name] = activation.shape[1], sequences
-    out["logits"] = logits.shape[1], list(logits.float().cpu().numpy()[:, None])
+    found, counts, channels = [], [], []
+    with torch.inference_mode(), _plain_float32(device), evaluating(model), record(model, model.layers) as kept:  # type: ignore[arg-type]
+        x = torch.from_numpy(batch.x)
+        logits = model((x.pin_memory() if device.startswith("cuda") else x).to(device, non_blocking=True))
+        for name in model.layers:
+            activation, stride = kept[name].float(), model.strides[name]
+            by_clip = activation.unflatten(0, (n, m))
+            features = frame_features(by_clip, batch.present, batch.frames, stride)
+            span, step = extent(config.window, config.stride, stride)
+            rows, count = cut(features, -(-batch.frames // stride), span, step, config.how)
+            found.append(rows)
+            counts.append(count)
+            channels.append(activation.shape[1])
+        found.append(logits.float())
+        counts.append(np.ones(n, dtype=np.int64))
+        channels.append(logits.shape[1])
+        whole = torch.cat([rows.flatten() for rows in found]).cpu().numpy()
+    edges = np.cumsum([0, *(rows.numel() for rows in found)])
+    out = {}
+    for place, name in enumerate([*model.layers, "logits"]):
+        windows = whole[edges[place] : edges[place + 1]].reshape(found[place].shape)
+        out[name] = Piece(windows, counts[place], channels[place])
     return out
 
 
-def open_model(run: Run, device: str) -> tuple[Loaded, ClipSet]:
-    """The run's network and its clips.
+def ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items, of which the next is made in a thread while this one is used."""
+    source, end = iter(items), object()
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(next, source, end)
+        while (item := coming.result()) is not end:
+            coming = worker.submit(next, source, end)
+            yield item  # type: ignore[misc]
+
+
+@contextmanager
+def _plain_float32(device: str) -> Iterator[None]:
+    """Convolutions and products on a GPU with all bits of float32, as on a CPU: TF32 keeps 10 of the 23.
+
+    Else neighbours would depend on the device.
+    """
+    if not device.startswith("cuda"):
+        yield
+        return
+    places = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)  # type: ignore[attr-defined]
+    before = [place.fp32_precision for place in places]
+    for place in places:
+        place.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        for place, precision in zip(places, before, strict=True):
+            place.fp32_precision = precision
+
+
+def open_model(run: Run, device: str, network: Loaded | None = None) -> tuple[Loaded, ClipSet]:
+    """The run's network, or the one given, on the device, and the run's clips.
 
     Raises
     ------
     DataError : the clips are of another layout or have other channels than the network.
     RunError : they are not the ones that `train` left there.
     """
-    loaded, clips = load(run.path, device=device), open_clips(run)
+    loaded, clips = network or load(run.path, device=device), open_clips(run)
+    if network is not None:
+        network.model.to(device)  # type: ignore[attr-defined]
     mend = f"put the clips of that training back, or train anew: stgcn-lens train --data DATA --out {run.path}"
     loaded.check(clips, file=clips.folder, fix=mend)
     trained = run.manifest()["stages"]["train"]["inputs"]["clips"]

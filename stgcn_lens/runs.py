@@ -25,7 +25,7 @@ from stgcn_lens.errors import LensError, RunError, WorkError
 from stgcn_lens.files import TEMPORARY, atomic, cannot_write, fingerprint, sweep
 
 MANIFEST = "manifest.json"
-STAGES = ("train", "embed", "graph", "explain", "report")
+STAGES = ("train", "embed", "graph", "explain", "score", "report")
 _PACKAGES = ("stgcn-lens", "torch", "numpy", "scipy", "scikit-learn", "tslearn", "captum", "streamlit")
 
 
@@ -254,6 +254,6 @@ def _now() -> str:
 
 
 def _how_to_make(name: str) -> str:
-    maker = {"embeddings": "embed", "graphs": "graph", "layers.json": "graph", "saliency": "explain"}
+    maker = {"embeddings": "embed", "graphs": "graph", "layers.json": "graph", "saliency": "explain", "scores": "score"}
     verb = maker.get(name.split("/")[0])
     return f"run: stgcn-lens {verb} RUN" if verb else "run: stgcn-lens train --data DATA --out RUN"

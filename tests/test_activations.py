@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from stgcn_lens import activations
-from stgcn_lens.activations import evaluating, exclusive, record, select
+from stgcn_lens.activations import evaluating, exclusive, record, resuming, select
 from stgcn_lens.errors import LensError
 from tests.explain.mock import Mock, clips
 
@@ -192,3 +192,67 @@ def test_layers_are_selected_in_depth_order() -> None:
     assert list(select(net)) == ["input", "block_1", "block_2", "block_3"]
     with pytest.raises(LensError, match=r"got 'block_9'.*block_1"):
         select(net, ["block_1", "block_9"])
+
+
+@pytest.mark.parametrize("tuples", [False, True])
+@pytest.mark.parametrize("inplace", [False, True])
+def test_a_model_goes_on_from_what_a_layer_put_out(tuples: bool, inplace: bool) -> None:
+    model, x = Mock(inplace=inplace, tuples=tuples).eval(), clips()
+    with torch.no_grad():
+        expected = model(x)
+        with record(model, model.layers) as acts:
+            model(clips(seed=2))
+            other, logits = dict(acts), model(x)
+    assert torch.equal(logits, expected)
+    for name, module in model.layers.items():
+        with torch.no_grad(), resuming(model, name, module) as run:
+            assert torch.equal(run(acts[name], clips(seed=3)), expected)
+            before = other[name].clone()
+            assert not torch.equal(run(other[name], x), expected)
+            assert torch.equal(other[name], before)
+            assert torch.equal(model(x), expected)  # not through `run`: as it is
+    assert hooks(model) == 0
+
+
+def test_gradients_flow_to_what_a_layer_was_given_and_not_before_it() -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True), nn.Linear(4, 2))
+    x = torch.randn(8, 3, requires_grad=True)
+    a = torch.randn(8, 4, requires_grad=True)
+    with resuming(net, "linear", net[0]) as run:
+        gradients = torch.autograd.grad(run(a, x)[:, 1].sum(), [a, x], allow_unused=True)
+    assert torch.allclose(gradients[0], (a > 0) * net[2].weight[1])
+    assert gradients[1] is None
+
+
+def test_what_cannot_be_resumed_is_refused_and_nothing_is_left() -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    aside = nn.Identity()
+    with resuming(net, "linear", net[0]) as run:
+        with pytest.raises(LensError, match=r"other axes than layer 'linear' has: got \(8, 5\), expected \(8, 4\)"):
+            run(torch.zeros(8, 5), torch.zeros(8, 3))
+        with pytest.raises(RuntimeError):
+            run(torch.zeros(8, 4), torch.zeros(8, 9))
+        assert torch.equal(net(torch.zeros(8, 3)), net[1](net[0].bias.expand(8, 4)))
+    with resuming(net, "aside", aside) as run, pytest.raises(LensError, match="'aside' was not run"):
+        run(torch.zeros(8, 4), torch.zeros(8, 3))
+    assert hooks(net) == hooks(aside) == 0
+
+
+def test_a_pass_of_another_thread_is_not_resumed() -> None:
+    model, x = Mock().eval(), clips()
+    expected = model(x)
+    found: list[torch.Tensor] = []
+
+    class Slow(nn.Module):
+        def forward(self, y: torch.Tensor) -> torch.Tensor:
+            thread = threading.Thread(target=lambda: found.append(model(x)))
+            model.input = nn.Identity()  # the other thread does not come here again
+            thread.start()
+            thread.join()
+            return y
+
+    slow = model.input = Slow()
+    with torch.no_grad(), resuming(model, "block_1", model.blocks[0]) as run:
+        run(torch.zeros(6, 4, 9, 5), x)
+    model.input = slow
+    assert torch.allclose(found[0], expected)

@@ -22,6 +22,7 @@ from tests.data.makers import utd_mhad as utd
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted((ROOT / "analyses").glob("*.py"))
+LAYERS = [recipe for recipe in RECIPES if recipe.stem.endswith("_layers")]  # trained, then analysed by command
 JOB = TrainJob(
     model=STGCNConfig(configuration="compact", width=4),
     preprocessing=Preprocessing(frames=16),
@@ -40,7 +41,9 @@ def load(recipe: Path):
 
 
 def test_there_are_recipes() -> None:
-    assert {"synthetic_layers", "utd_mhad_layers", "msr_action3d_layers"} <= {recipe.stem for recipe in RECIPES}
+    assert {"synthetic_layers", "utd_mhad_layers", "msr_action3d_layers", "own_network"} <= {
+        recipe.stem for recipe in RECIPES
+    }
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.stem)
@@ -84,7 +87,7 @@ def small_set(name: str, folder: Path) -> None:
     "recipe",
     [
         pytest.param(recipe, id=recipe.stem, marks=[] if recipe.stem == "synthetic_layers" else pytest.mark.long)
-        for recipe in RECIPES
+        for recipe in LAYERS
     ],
 )
 def test_a_recipe_goes_through_and_goes_on_where_it_was(recipe, tmp_path, monkeypatch, capsys) -> None:
@@ -108,3 +111,20 @@ def test_a_recipe_goes_through_and_goes_on_where_it_was(recipe, tmp_path, monkey
     capsys.readouterr()
     module.main()
     assert capsys.readouterr().out.count("(unchanged, skipped)") == 5
+
+
+def test_the_recipe_of_a_network_of_ones_own_goes_through_and_goes_on_where_it_was(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    module, run = load(ROOT / "analyses/own_network.py"), tmp_path / "run"
+    small_set("utd_mhad_layers", tmp_path / "data")
+    monkeypatch.setattr(module, "GEOMETRY", GEOMETRY)
+    monkeypatch.setattr(module, "EMBED", EmbedConfig(window=4))
+    monkeypatch.setattr(sys, "argv", ["own_network.py", str(tmp_path / "data"), str(run)])
+    module.main()
+    assert capsys.readouterr().out == f"report {run}/report.html\n"
+    assert "TwoConvolutions with" in (run / "summary.md").read_text()
+    stages = json.loads((run / "manifest.json").read_text())["stages"]
+    assert [stage["status"] for stage in stages.values()] == ["done"] * 5
+    module.main()
+    assert json.loads((run / "manifest.json").read_text())["stages"] == stages

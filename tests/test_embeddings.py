@@ -1,6 +1,8 @@
 import json
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,9 +11,10 @@ import pytest
 import torch
 
 from stgcn_lens.data.transforms import Preprocessing, prepare
-from stgcn_lens.embeddings import EmbedConfig, embed, frame_features, open_model, windows
+from stgcn_lens.embeddings import EmbedConfig, _plain_float32, ahead, embed, open_model
 from stgcn_lens.errors import DataError, LensError, RunError
 from stgcn_lens.graphs import GraphConfig
+from stgcn_lens.models.checkpoints import load
 from stgcn_lens.runs import Run
 from stgcn_lens.studies.layers import GeometryConfig, graph
 from tests import tiny
@@ -30,6 +33,12 @@ def sequences(run: Run, layer: str) -> list[np.ndarray]:
 def close(got: np.ndarray, wanted: np.ndarray) -> bool:
     """Equal to 1e-6 of the largest value."""
     return got.shape == wanted.shape and np.abs(got - wanted).max() <= 1e-6 * max(1.0, np.abs(wanted).max())
+
+
+def files(run: Run) -> list[str]:
+    """All files of an embedding, by their paths in its folder."""
+    folder = run / "embeddings"
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 @pytest.fixture(scope="module")
@@ -51,64 +60,21 @@ def fresh(tmp_path) -> Run:
     return tiny.run(tmp_path, tiny.clips(8), tiny.model(width=1))
 
 
-@pytest.mark.parametrize("how", ["mean", "concatenate"])
-@pytest.mark.parametrize("stride", [1, 2, 4])
-@pytest.mark.parametrize(("window", "step"), [(8, None), (8, 4), (8, 1), (7, 3), (3, None), (10, 7), (1, None)])
-def test_windows_equal_the_literal_ones(window, step, stride, how, rng) -> None:
-    config = EmbedConfig(window=window, stride=step, how=how)
-    for rows in (*range(1, 20), 64):
-        features = rng.normal(size=(rows, 5))
-        wanted = np.array(reference.windows(features.tolist(), window, step, how, stride))
-        np.testing.assert_allclose(windows(features, config, stride), wanted, rtol=1e-12, atol=1e-12)
-
-
-def test_a_last_partial_window_counts() -> None:
-    ramp = np.arange(10.0)[:, None]
-    assert windows(ramp, EmbedConfig(window=4), 1).ravel().tolist() == [1.5, 5.5, 8.5]
-    assert windows(ramp, EmbedConfig(window=8), 2).ravel().tolist() == [1.5, 5.5, 8.5]
-    last = windows(ramp, EmbedConfig(window=4, how="concatenate"), 1)[-1]
-    assert last.tolist() == [8, 9, 9, 9]
-
-
-def test_a_clip_shorter_than_a_window_has_one() -> None:
-    ramp = np.arange(3.0)[:, None]
-    assert windows(ramp, EmbedConfig(window=8), 1).tolist() == [[1.0]]
-    assert windows(ramp, EmbedConfig(window=8, how="concatenate"), 1).tolist() == [[0, 1, 2, 2, 2, 2, 2, 2]]
-
-
-@pytest.mark.parametrize("step", [1, 2, 3, 5])
-def test_overlapping_windows_cover_all_rows_and_none_begins_past_the_need(step) -> None:
-    for rows in range(1, 30):
-        # Concatenated row numbers tell which rows a window was cut from.
-        cut = windows(np.arange(float(rows))[:, None], EmbedConfig(window=5, stride=step, how="concatenate"), 1)
-        assert set(cut.ravel()) == set(range(rows))
-        assert all(rows - 1 not in window for window in cut[:-1])
-
-
 @pytest.mark.parametrize(
-    "wrong", [{"window": 0}, {"stride": 0}, {"window": 4, "stride": 5}, {"batch": 0}, {"how": "max"}, {"split": "none"}]
+    "wrong",
+    [
+        {"window": 0},
+        {"stride": 0},
+        {"window": 4, "stride": 5},
+        {"batch": 0},
+        {"how": "max"},
+        {"split": "none"},
+        {"storage": "int8"},
+    ],
 )
 def test_impossible_settings_are_refused_with_what_was_got(wrong) -> None:
     with pytest.raises(LensError, match=f"got .*{next(iter(wrong.values()))}.*expected"):
         EmbedConfig(**wrong)
-
-
-@pytest.mark.parametrize("stride", [1, 2, 4])
-def test_frame_features_are_the_mean_over_the_bodies_present(stride, rng) -> None:
-    for frames in (1, 5, 8, 11):
-        activation = rng.normal(size=(3, 2, -(-12 // stride), 4))
-        present = rng.random((12, 3)) < 0.5
-        present[0] = False
-        wanted = np.array(reference.frame_features(activation, present, frames, stride))
-        np.testing.assert_allclose(frame_features(activation, present, frames, stride), wanted, atol=1e-12)
-
-
-def test_an_absent_body_has_no_say(rng) -> None:
-    activation, present = rng.normal(size=(2, 3, 6, 4)), np.array([[True, False]] * 6)
-    alone = frame_features(activation, present, 6, 1)
-    activation[1] = 1e6
-    np.testing.assert_array_equal(frame_features(activation, present, 6, 1), alone)
-    np.testing.assert_allclose(alone, activation[0].transpose(1, 0, 2).reshape(6, -1))
 
 
 def test_a_run_holds_what_each_clip_gives_alone(source, embedded) -> None:
@@ -200,6 +166,72 @@ def test_features_that_are_not_finite_name_clip_and_layer_and_leave_nothing(tmp_
     assert run.manifest()["stages"]["embed"]["status"] == "failed"
 
 
+def test_float16_is_the_nearest_to_float32_in_half_the_bytes(embedded, source, tmp_path) -> None:
+    clips, net, _ = source
+    run = tiny.run(tmp_path, clips, net)
+    embed(run, EmbedConfig(batch=4, storage="float16"))
+    assert files(run) == files(embedded)
+    for layer in LAYERS:
+        half, whole = (np.load(each / f"embeddings/{layer}/windows.npy") for each in (run, embedded))
+        assert half.dtype == np.float16
+        np.testing.assert_array_equal(half, whole.astype(np.float16))
+
+
+def test_a_feature_too_large_for_float16_names_clip_layer_and_remedy(tmp_path) -> None:
+    net = tiny.model(width=1)
+    with torch.no_grad():
+        net.blocks[2].temporal_norm.bias[0] = 7e4
+    run = tiny.run(tmp_path, tiny.clips(6), net)
+    wanted = (
+        r"clip 2: a feature at layer 'block_3' is too large to be stored as float16: got 7\d{4}.*, "
+        r"expected at most 65504; embed with --storage float32"
+    )
+    with pytest.raises(DataError, match=wanted):
+        embed(run, EmbedConfig(storage="float16"))
+    assert not (run / "embeddings").exists()
+    assert not (run / "cache").exists()
+    assert embed(run, EmbedConfig()) == 4
+
+
+def test_a_network_that_is_given_takes_the_place_of_the_runs_own(fresh, tmp_path) -> None:
+    other = load(tiny.run(tmp_path / "other", tiny.clips(8), tiny.model(width=1, seed=1)).path)
+    embed(fresh, EmbedConfig())
+    own = sequences(fresh, "block_6")
+    (fresh / "model.safetensors").unlink()
+    embed(fresh, EmbedConfig(), network=other)
+    given = sequences(fresh, "block_6")
+    assert abs(np.concatenate(given) - np.concatenate(own)).max() > 0.1
+    for position in range(6):
+        wanted = tiny.activations(other.model, tiny.clips(8)[position + 2], tiny.PREP, 2)["logits"]
+        assert close(sequences(fresh, "logits")[position][0], wanted)
+    assert fresh.manifest()["stages"]["embed"]["inputs"]["weights"] == other.hash
+
+
+def test_the_same_items_come_from_a_thread_and_an_error_where_it_happened() -> None:
+    threads, used = set(), []
+
+    def items(n: int) -> Iterator[int]:
+        for i in range(n):
+            threads.add(threading.get_ident())
+            yield i
+        raise DataError("the end")
+
+    assert list(ahead(range(5))) == [0, 1, 2, 3, 4]
+    assert list(ahead([])) == []
+    with pytest.raises(DataError, match="the end"):
+        used.extend(ahead(items(3)))
+    assert used == [0, 1, 2]
+    assert threading.get_ident() not in threads
+
+
+def test_gpu_arithmetic_is_that_of_the_cpu_and_set_back() -> None:
+    places = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)
+    before = [place.fp32_precision for place in places]
+    with _plain_float32("cuda:0"):
+        assert [place.fp32_precision for place in places] == ["ieee", "ieee"]
+    assert [place.fp32_precision for place in places] == before
+
+
 def test_a_run_without_a_model_says_which_command_makes_one(tmp_path) -> None:
     run = Run.create(tmp_path / "empty")
     with pytest.raises(RunError, match=r"'train' has not been run; run: stgcn-lens train --data DATA --out .*empty"):
@@ -214,6 +246,39 @@ def test_an_embedding_that_is_up_to_date_is_left_alone(fresh) -> None:
     manifest, files = fresh.manifest(), (fresh / "embeddings").stat().st_ino
     assert embed(fresh, EmbedConfig(batch=4), progress=note) == 6
     assert (fresh.manifest(), (fresh / "embeddings").stat().st_ino, len(calls)) == (manifest, files, 2)
+
+
+def test_an_interrupted_embedding_goes_on_where_it_was(embedded, tmp_path, source) -> None:
+    clips, net, _ = source
+    run, calls = tiny.run(tmp_path, clips, net), []
+
+    def stop(done: int, total: int) -> None:
+        calls.append(done)
+        if done == 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        embed(run, EmbedConfig(batch=4), progress=stop)
+    assert not (run / "embeddings").exists()
+    with pytest.raises(RunError, match="'embed' was interrupted; run: stgcn-lens embed"):
+        run.key("embed")
+    embed(run, EmbedConfig(batch=4), progress=lambda done, total: calls.append(done))
+    assert calls == [4, 8, 10]
+    assert not (run / "cache").exists()
+    for file in files(embedded):
+        assert (run / "embeddings" / file).read_bytes() == (embedded / "embeddings" / file).read_bytes(), file
+
+
+def test_unfinished_work_with_another_window_is_not_used_and_goes(fresh) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        embed(fresh, EmbedConfig(batch=2), progress=stop)
+    assert len(list((fresh / "cache").iterdir())) == 1
+    embed(fresh, EmbedConfig(batch=2, window=4))
+    assert not (fresh / "cache").exists()
+    assert len(sequences(fresh, "input")[0]) == 6
 
 
 @pytest.mark.parametrize("change", ["force", "window", "missing file", "other weights"])

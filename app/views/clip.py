@@ -34,7 +34,11 @@ def _bare(chosen: state.Selection) -> None:
     """A run without a model: the clip alone."""
     clip = chosen.source.clip(chosen.clip)
     make = chosen.source.needs("train")
-    st.info(f"No model here yet, so no saliency. Make one: `{make}`", icon=":material/info:")
+    if make is None:  # trained, but by a network that no file holds
+        text = "This run's network was given from Python (docs/adapter.md). Its saliency is in the report."
+    else:
+        text = f"No model here yet, so no saliency. Make one: `{make}`"
+    st.info(text, icon=":material/info:")
     title = f"{clip.name} · {chosen.clip.class_name or 'no label'}"
     panel = player.payload(clip.xyz, clip.valid, clip.skeleton, fps=clip.fps, name=clip.name, title=title)
     canvas.show(player.scene([panel], height=480), key="clip_player")

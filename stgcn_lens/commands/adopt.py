@@ -16,8 +16,8 @@ from stgcn_lens.commands.progress import bar
 from stgcn_lens.commands.train import read_clips
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.readers import recognise
-from stgcn_lens.errors import CheckpointError, RunError
-from stgcn_lens.models.checkpoints import Loaded, load
+from stgcn_lens.errors import RunError
+from stgcn_lens.models.checkpoints import load
 from stgcn_lens.runs import Run
 from stgcn_lens.training.adapt import adapted
 from stgcn_lens.training.adopt import adopt
@@ -52,7 +52,7 @@ class Args(Common):
 def run(args: Args) -> Result:
     """Classify the clips and write the run."""
     # Before a folder is made for what cannot be read.
-    loaded, device = open_checkpoint(args.checkpoint), choose(args.device)
+    loaded, device = load(args.checkpoint), choose(args.device)
     recognise(args.data, args.format, args.layout, args.to_layout)
     target = Run.create(args.out)
 
@@ -82,11 +82,3 @@ def run(args: Args) -> Result:
     faults = [vars(fault) for fault in clips.faults]
     data = {"run": str(args.out), "metrics": metrics, "clips": len(clips), "classes": clips.classes, "device": device}
     return Result(told, {**data, "skipped": record == before, "faults": faults, "dropped": record["dropped"]})
-
-
-def open_checkpoint(path: Path) -> Loaded:
-    """A checkpoint folder; a file of weights is told to be imported first."""
-    if path.is_file():
-        fix = f"import it first: stgcn-lens checkpoint import {path} --frames T --out FOLDER"
-        raise CheckpointError("a file of weights, not a checkpoint folder", file=path, fix=fix)
-    return load(path)

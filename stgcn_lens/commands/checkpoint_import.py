@@ -6,6 +6,7 @@ fit, the layout.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,10 +18,11 @@ from stgcn_lens.errors import CheckpointError, RunError
 from stgcn_lens.files import file_hash
 from stgcn_lens.models import MODELS
 from stgcn_lens.models.checkpoints import fill, save
-from stgcn_lens.models.foreign import Foreign, read_foreign
+from stgcn_lens.models.foreign import Foreign, read_foreign, theirs
 
 EXAMPLE = "stgcn-lens checkpoint import st_gcn.ntu-xsub.pt --frames 300 --out checkpoints/released"
 FLAGS = ()
+FIX = "get the file again; a network of another build goes behind an adapter (docs/adapter.md)"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def run(args: Args) -> Result:
     found = read_foreign(args.file, args.layout)
     names, assumed = _names(args, found)
     model = MODELS[found.architecture].build(found.config, found.layout, found.channels, found.classes)
-    fill(model, found.weights, args.file)
+    fill(model, found.weights, args.file, fix=FIX, called=partial(theirs, found.dialect))
     preprocessing = replace(args.preprocessing, frames=args.frames, bodies=args.bodies)
     args.out.mkdir(parents=True, exist_ok=True)
     about = {
@@ -86,6 +88,10 @@ def _names(args: Args, found: Foreign) -> tuple[list[str], bool]:
     names = [line.strip() for line in args.classes.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     if len(names) != found.classes:
         raise CheckpointError(
-            "another number of classes than the weights have", file=args.classes, got=len(names), expected=found.classes
+            "another number of classes than the weights have",
+            file=args.classes,
+            got=len(names),
+            expected=found.classes,
+            fix="name every class, one a line, in the order of the weights",
         )
     return names, False

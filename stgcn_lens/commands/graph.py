@@ -1,15 +1,19 @@
-"""Exact window-DTW nearest neighbours, NNK weights and label errors with intervals and chance level."""
+"""Exact window-DTW nearest neighbours, NNK weights and label errors with intervals and chance level.
+
+A run that was interrupted goes on when the same command is given again. Several processes share the work:
+`torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m stgcn_lens graph runs/mine`
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from stgcn_lens.commands import Common, Result
-from stgcn_lens.commands.stages import graph_stage
-from stgcn_lens.runs import Run
+from stgcn_lens.commands.stages import graph_stage, shared
 from stgcn_lens.studies.layers import GeometryConfig
+from stgcn_lens.training.device import choose
 
 EXAMPLE = "stgcn-lens graph runs/mine"
 FLAGS = (tyro.conf.OmitArgPrefixes,)
@@ -21,6 +25,10 @@ class Args(Common):
 
     run: Annotated[Path, tyro.conf.Positional]
     """The run folder."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where distances are worked out; under torchrun every process has a GPU of its own."""
+    export: Path | None = None
+    """A folder for every layer's graphs as other programs read them: scipy's npz and GraphML."""
     force: bool = False
     """Do it again although nothing changed."""
     config: GeometryConfig = field(default_factory=GeometryConfig)
@@ -28,7 +36,7 @@ class Args(Common):
 
 def run(args: Args) -> Result:
     """Run the stage unless it is up to date."""
-    target = Run.open(args.run)
-    with target.lock():
-        text, data = graph_stage(target, args.config, args.force)
+    device = choose(args.device)
+    with shared(args.run, device) as (target, group):
+        text, data = graph_stage(target, args.config, device, args.force, group, args.export)
     return Result(f"{args.run}: {text}", {"run": str(args.run), **data})

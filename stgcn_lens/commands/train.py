@@ -30,10 +30,10 @@ from stgcn_lens.embeddings import open_clips
 from stgcn_lens.errors import LensError
 from stgcn_lens.files import file_hash, fingerprint
 from stgcn_lens.models import MODELS
+from stgcn_lens.processes import processes
 from stgcn_lens.runs import Run
 from stgcn_lens.skeleton import find_layout
 from stgcn_lens.training import Step, TrainJob, choose, train
-from stgcn_lens.training.distributed import processes
 
 EXAMPLE = "stgcn-lens train --data recordings/ --split subject --out runs/mine"
 FLAGS = (tyro.conf.OmitArgPrefixes,)
@@ -160,6 +160,8 @@ def run(args: Args) -> Result:
     if "only" in scores:
         among = scores["only"]["among_these"]
         text += f"; told from one another only, {len(scores['only']['classes'])} classes: top-1 {among['top1']:.3f}"
+    if len({row.label for row in clips.rows if row.label is not None}) == 1:
+        text += "; all clips are of one class, so that these numbers say nothing"
     text += "".join(f"; {warning}" for warning in record.get("warnings", ()))
     text += "".join(f"; {fault.file}: {fault.reason}" for fault in told)
     if dropped:

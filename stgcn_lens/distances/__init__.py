@@ -1,6 +1,10 @@
 """Distances between clips as ragged sequences of windows.
 
-To add one: a file with a frozen config, `cdist` and `pairs` like those of `window_dtw`, and a row in `DISTANCES`.
+To add one: a file with a frozen config, `cdist`, `pairs` and `as_windows` like those of `pooled`, and a row in
+`DISTANCES`. The search for neighbours is that of window DTW, so every distance has to be one, of windows of its own.
+
+`window_dtw` is what others call; `costs` and `recursion` are its compiled parts. `bounds` and `nearest` find neighbours
+without all distances. `on_gpu` is the same on a GPU.
 """
 
 from collections.abc import Callable
@@ -10,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from stgcn_lens.distances import pooled, window_dtw
+from stgcn_lens.distances.memory import TILE_BYTES
 from stgcn_lens.distances.pooled import Pooled
-from stgcn_lens.distances.sequences import TILE_BYTES, Sequences
+from stgcn_lens.distances.sequences import Sequences
 from stgcn_lens.distances.window_dtw import WindowDTW
 from stgcn_lens.errors import LensError
 
@@ -28,8 +33,9 @@ class Distance:
     ----------
     name, what : key of `DISTANCES`, and one sentence.
     config : the frozen dataclass that the functions take.
-    cdist : (a, b or None, config) -> (Na, Nb) float64.
-    pairs : (a, i (P,), j (P,), config) -> (P,) float64.
+    cdist : (a, b or None, config) -> (Na, Nb) float64, with a relative error of at most `window_dtw.RELATIVE`.
+    pairs : (a, i (P,), j (P,), config) -> (P,) float64, exact: the same number whatever pairs it comes with.
+    as_windows : (a, config) -> windows and a config of window DTW that have the same distances.
     ordered : whether the order of the windows matters.
     metric : whether the triangle inequality holds.
     """
@@ -39,6 +45,7 @@ class Distance:
     config: type
     cdist: Callable[[Sequences, Sequences | None, Any], np.ndarray]
     pairs: Callable[[Sequences, np.ndarray, np.ndarray, Any], np.ndarray]
+    as_windows: Callable[[Sequences, Any], tuple[Sequences, WindowDTW]]
     ordered: bool
     metric: bool
 
@@ -62,6 +69,7 @@ DISTANCES = {
         WindowDTW,
         window_dtw.cdist,
         window_dtw.pairs,
+        window_dtw.as_windows,
         ordered=True,
         metric=False,
     ),
@@ -71,6 +79,7 @@ DISTANCES = {
         Pooled,
         pooled.cdist,
         pooled.pairs,
+        pooled.as_windows,
         ordered=False,
         metric=True,
     ),

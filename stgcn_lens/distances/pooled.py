@@ -21,6 +21,11 @@ def means(a: Sequences) -> Sequences:
     return Sequences.of([a[clip].mean(axis=0, dtype=np.float64)[None] for clip in range(len(a))])
 
 
+def as_windows(a: Sequences, config: Pooled) -> tuple[Sequences, window_dtw.WindowDTW]:
+    """The mean windows, and the config with which their window DTW is this distance."""
+    return means(a), _PLAIN
+
+
 def cdist(a: Sequences, b: Sequences | None, config: Pooled) -> np.ndarray:
     """Distances of every clip of `a` to every clip of `b`, (Na, Nb) float64; `b` None means `a` itself.
 

@@ -7,9 +7,7 @@ import numpy as np
 
 from stgcn_lens.errors import DataError, LensError
 
-TILE_BYTES = 64 << 20  # ours: two tiles near the processor's caches and far from the memory's end
 _CHECK_BYTES = 32 << 20
-_TILE_WINDOWS = 512  # ours: some 60 clips, enough to keep all threads busy, few enough to show progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,25 +107,6 @@ class Sequences:
     def take(self, clips: np.ndarray) -> "Sequences":
         """The clips of the given positions, in that order (a copy)."""
         return Sequences.of([self[int(clip)] for clip in clips])
-
-    def tiles(self, tile_bytes: int = TILE_BYTES) -> list[tuple[int, int]]:
-        """Runs (start, stop) of clips such that the work on two of them fits into `tile_bytes`.
-
-        Counted are both runs' windows and the distances between their clips. A clip that is too large by itself
-        is a run of its own.
-        """
-        if tile_bytes < 1:
-            raise LensError("a tile without memory", got=f"{tile_bytes} bytes", expected="at least 1")
-        # A clip has at least one window, so w windows are at most w clips: 2 w D itemsize + 8 w^2 = tile_bytes.
-        linear = self.features * self.windows.itemsize / 8
-        most = int(np.sqrt(linear**2 + tile_bytes / 8) - linear)
-        most = min(max(1, most), _TILE_WINDOWS)
-        runs, start = [], 0
-        for clip in range(1, len(self) + 1):
-            if clip == len(self) or self.offsets[clip + 1] - self.offsets[start] > most:
-                runs.append((start, clip))
-                start = clip
-        return runs
 
 
 def same_features(a: Sequences, b: Sequences) -> None:

@@ -2,24 +2,31 @@
 
 Not the *weighted* DTW that other libraries call WDTW: the steps are plain, the elements are windows.
 
-Local costs are sums of squared differences in float64, two windows of one clip against two of the other at a time.
-The usual way, ||x||^2 + ||y||^2 - 2 x.y by matrix products, was measured and left: in float64 it is no faster, in
-float32 it loses about 1e-7 of the norms, more than the gap between successive neighbours of a few thousand clips. Sums
-of differences make equal windows equal exactly, and a distance the same whatever tile or order it is computed in.
-
-The work runs in threads over compiled code that does not hold the interpreter's lock. numba's own parallel loops
-would do the same, but their fallback threading layer ends the process when two threads (two users of the app) enter.
+`pairs` is exact: float64 sums of squared differences, the same number whatever else is computed. `cdist` takes its
+costs in the windows' own precision, a tile of many at a time, and warps many pairs side by side; its distances of
+float32 windows are good to `RELATIVE`, and to about 1e-7 as a rule.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numba import get_num_threads, njit
+from numba import njit
 
+from stgcn_lens.distances.costs import COLUMNS, ERROR, ROWS, fill, padded, windows_of
+from stgcn_lens.distances.recursion import LARGEST, SMALLEST, along, forward, in_full, side_by_side
 from stgcn_lens.distances.sequences import Sequences, checked_pairs, same_features
+from stgcn_lens.distances.threads import each_in_threads, in_threads
 from stgcn_lens.errors import LensError
+
+RELATIVE = ERROR / 2
+"""Largest relative error of a distance of `cdist`, half of that of its sum of costs."""
+
+_LANES = 16  # pairs warped side by side (ours): two vectors of eight float64 numbers
+_TABLE_BYTES = 32 << 20  # of their local costs (ours); very long clips are warped by fewer at a time
+_SIDE = 64  # windows against which all others are set at a time (ours): they fit into the second cache
+_FEW = 256  # features (ours) under which all exact costs are cheaper than finding out which are needed
+_ROWS = 256  # of the result that are looked through at a time (ours)
+_WINDOWS = 512  # of the partners of a clip that are looked at together (ours)
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,11 @@ class WindowDTW:
         if self.band is not None and self.band < 0:
             raise LensError("a band of negative width", got=self.band, expected="0 or more windows, or none")
 
+    @property
+    def radius(self) -> int:
+        """The band as the compiled functions take it: -1 for none."""
+        return -1 if self.band is None else self.band
+
     def margins(self, n: int, m: int) -> tuple[int, int]:
         """How far j may fall below and rise above i on a path between n and m windows."""
         radius = n + m if self.band is None else self.band
@@ -52,6 +64,9 @@ class WindowDTW:
 def cdist(a: Sequences, b: Sequences | None, config: WindowDTW) -> np.ndarray:
     """Distances of every clip of `a` to every clip of `b`, (Na, Nb) float64; `b` None means `a` itself.
 
+    Of float32 windows a distance is wrong by at most its `RELATIVE` part; equal clips are at exactly zero. Of float64
+    windows it is as exact as that of `pairs`, but for the last digits.
+
     Raises
     ------
     LensError
@@ -60,14 +75,34 @@ def cdist(a: Sequences, b: Sequences | None, config: WindowDTW) -> np.ndarray:
     other = a if b is None else b
     same_features(a, other)
     out = np.zeros((len(a), len(other)))
-    every = np.arange(len(other))
-    # By runs of rows, so that the lists of pairs stay small beside the result.
-    for start, stop in a.tiles():
-        i = np.repeat(np.arange(start, stop), len(other))
-        j = np.tile(every, stop - start)
-        wanted = slice(None) if b is not None else i < j
-        out[i[wanted], j[wanted]] = _between(a, other, i[wanted], j[wanted], config)
-    return out + out.T if b is None else out
+    x, y = readable(a.windows), readable(other.windows)
+    xs, ys = by_length(a), by_length(other)
+    lists, single = _sides(a.lengths[xs]), a.windows.dtype == np.float32
+    side = max(int(a.lengths.max()), _SIDE) * int(other.lengths.max())
+    lanes = max(1, min(_LANES, _TABLE_BYTES // (8 * side)))
+
+    def work(item: int) -> None:
+        _block(
+            x,
+            a.offsets,
+            xs,
+            *lists[item],
+            y,
+            other.offsets,
+            ys,
+            b is None,  # each pair is computed once: with the clips that come after
+            lanes,
+            config.radius,
+            config.normalise,
+            single,
+            out,
+        )
+
+    each_in_threads(work, len(lists))
+    for start in range(0, len(a), _ROWS):
+        i, j = np.nonzero(np.isnan(out[start : start + _ROWS]))
+        out[start + i, j] = _between(a, other, start + i, j, config)
+    return out
 
 
 def pairs(a: Sequences, i: np.ndarray, j: np.ndarray, config: WindowDTW) -> np.ndarray:
@@ -80,6 +115,11 @@ def pairs(a: Sequences, i: np.ndarray, j: np.ndarray, config: WindowDTW) -> np.n
     """
     i, j = checked_pairs(a, i, j)
     return _between(a, a, i, j, config)
+
+
+def as_windows(a: Sequences, config: WindowDTW) -> tuple[Sequences, WindowDTW]:
+    """The windows and the config as they are; see `Distance`."""
+    return a, config
 
 
 def path(x: np.ndarray, y: np.ndarray, config: WindowDTW) -> tuple[list[tuple[int, int]], float]:
@@ -112,73 +152,129 @@ def path(x: np.ndarray, y: np.ndarray, config: WindowDTW) -> tuple[list[tuple[in
     return steps[::-1], float(np.sqrt(total[n, m] / (n + m if config.normalise else 1)))
 
 
-def _between(a: Sequences, b: Sequences, i: np.ndarray, j: np.ndarray, config: WindowDTW) -> np.ndarray:
-    out = np.empty(len(i))
-    x, y = _readable(a.windows), _readable(b.windows)
-    longest = int(b.lengths.max())
-    radius = -1 if config.band is None else config.band
-
-    def work(first: int, last: int) -> None:
-        _kernel(x, a.offsets, y, b.offsets, i, j, first, last, longest, radius, config.normalise, out)
-
-    _in_threads(work, len(i))
-    return out
-
-
-def _readable(windows: np.ndarray) -> np.ndarray:
-    # Memory maps are read-only arrays, another type to the compiler: with all of them so, it compiles once.
+def readable(windows: np.ndarray) -> np.ndarray:
+    """The windows as compiled functions take them: one type for memory and memory maps, so that they compile once."""
     view = np.asarray(windows).view()
     view.flags.writeable = False
     return view
 
 
-def _in_threads(work: Callable[[int, int], None], count: int) -> None:
-    threads = min(get_num_threads(), count)
-    if threads <= 1:
-        work(0, count)
-        return
-    # Four pieces a thread, since clips differ in length.
-    edges = np.linspace(0, count, 4 * threads + 1).astype(int).tolist()
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, edges[:-1], edges[1:]))
+def by_length(a: Sequences) -> np.ndarray:
+    """Positions of the clips, the longest first."""
+    return np.argsort(-a.lengths, kind="stable")
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-def _costs(x0, x1, y0, y1):  # type: ignore[no-untyped-def]
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    for f in range(len(x0)):
-        u0, u1, v0, v1 = np.float64(x0[f]), np.float64(x1[f]), np.float64(y0[f]), np.float64(y1[f])
-        a += (u0 - v0) * (u0 - v0)
-        b += (u0 - v1) * (u0 - v1)
-        c += (u1 - v0) * (u1 - v0)
-        d += (u1 - v1) * (u1 - v1)
-    return a, b, c, d
+def _sides(lengths: np.ndarray) -> list[tuple[int, int]]:
+    """Runs (start, stop) of clips with about `_SIDE` windows together, at least one clip."""
+    runs, start, windows = [], 0, 0
+    for clip, length in enumerate(lengths.tolist()):
+        if windows and windows + length > _SIDE:
+            runs.append((start, clip))
+            start, windows = clip, 0
+        windows += length
+    return [*runs, (start, len(lengths))]
+
+
+def _between(a: Sequences, b: Sequences, i: np.ndarray, j: np.ndarray, config: WindowDTW) -> np.ndarray:
+    out = np.empty(len(i))
+    x, y = readable(a.windows), readable(b.windows)
+    if not len(i):
+        return out
+    order = np.lexsort((j, i))  # the pairs of one clip one after the other
+    left, right = i[order], j[order]
+    sure = a.windows.dtype == np.float32 and a.features >= _FEW
+    found = np.empty(len(i))
+
+    def work(first: int, last: int) -> None:
+        _pairs(x, a.offsets, y, b.offsets, left, right, first, last, config.radius, config.normalise, sure, found)
+
+    in_threads(work, len(i))
+    out[order] = found
+    return out
 
 
 @njit(nogil=True, cache=True)
-def _kernel(x, x_offsets, y, y_offsets, left, right, first, last, longest, radius, normalise, out):  # type: ignore[no-untyped-def]
-    above, here = np.empty(longest + 1), np.empty(longest + 1)
-    cost = np.empty((2, longest))
+def _block(  # type: ignore[no-untyped-def]
+    x, x_offsets, xs, start, stop, y, y_offsets, ys, once, abreast, radius, normalise, single, out
+):
+    # Clips xs[start:stop] against all ys, or those that come after them. Not a number: the sum is not to be trusted.
+    height = 0
+    for place in range(start, stop):
+        height += x_offsets[xs[place] + 1] - x_offsets[xs[place]]
+    rows = np.empty(height + ROWS, dtype=np.int64)
+    at = 0
+    for place in range(start, stop):
+        at = windows_of(x_offsets, xs[place], rows, at)
+    height = padded(rows, height, ROWS)
+    begin = start if once else 0
+    longest = y_offsets[ys[begin] + 1] - y_offsets[ys[begin]]
+    columns = np.empty(abreast * longest + COLUMNS, dtype=np.int64)
+    cost = np.empty((height, len(columns)))
+    room = np.empty((longest, abreast))
+    corner, left, lengths = np.empty(abreast), np.empty(abreast), np.empty(abreast, dtype=np.int64)
+    for first in range(begin, len(ys), abreast):
+        lanes = min(abreast, len(ys) - first)
+        most = 0
+        for lane in range(lanes):
+            clip = ys[first + lane]
+            lengths[lane] = y_offsets[clip + 1] - y_offsets[clip]
+            most = max(most, lengths[lane])
+        for lane in range(lanes):
+            for j in range(most):  # a shorter clip repeats its last window, which does not change its sums
+                columns[j * lanes + lane] = y_offsets[ys[first + lane]] + min(j, lengths[lane] - 1)
+        fill(x, rows, height, y, columns, padded(columns, most * lanes, COLUMNS), cost)
+        at = 0
+        for place in range(start, stop):
+            clip = xs[place]
+            n = x_offsets[clip + 1] - x_offsets[clip]
+            side_by_side(cost, at, n, lengths[:lanes], most, radius, room, corner, left)
+            at += n
+            for lane in range(lanes):
+                if once and first + lane <= place:
+                    continue
+                total = room[lengths[lane] - 1, lane]
+                if single and not SMALLEST < total < LARGEST:
+                    total = np.nan
+                distance = np.sqrt(total / (n + lengths[lane]) if normalise else total)
+                out[clip, ys[first + lane]] = distance
+                if once:
+                    out[ys[first + lane], clip] = distance
+
+
+@njit(nogil=True, cache=True)
+def _pairs(x, x_offsets, y, y_offsets, left, right, first, last, radius, normalise, sure, out):  # type: ignore[no-untyped-def]
+    longest, widest = 1, 1
     for pair in range(first, last):
-        clip = x[x_offsets[left[pair]] : x_offsets[left[pair] + 1]]
-        other = y[y_offsets[right[pair]] : y_offsets[right[pair] + 1]]
-        n, m = len(clip), len(other)
-        lower, upper = n, m
-        if radius >= 0:
-            lower, upper = radius + max(0, n - m), radius + max(0, m - n)
-        above[: m + 1] = np.inf
-        above[0] = 0.0
-        for p in range(0, n, 2):
-            # An odd last window is its own partner: every cost then comes from the same instructions.
-            p1 = min(p + 1, n - 1)
-            for q in range(max(0, p - lower), min(m, p1 + upper + 1), 2):
-                q1 = min(q + 1, m - 1)
-                a, b, c, d = _costs(clip[p], clip[p1], other[q], other[q1])
-                cost[0, q], cost[0, q1], cost[1, q], cost[1, q1] = a, b, c, d
-            for i in range(p, p1 + 1):
-                here[: m + 1] = np.inf
-                for j in range(max(0, i - lower), min(m, i + upper + 1)):
-                    here[j + 1] = cost[i - p, j] + min(min(above[j], above[j + 1]), here[j])
-                above, here = here, above
-        total = above[m] / (n + m) if normalise else above[m]
-        out[pair] = np.sqrt(total)
+        longest = max(longest, x_offsets[left[pair] + 1] - x_offsets[left[pair]])
+        widest = max(widest, y_offsets[right[pair] + 1] - y_offsets[right[pair]])
+    rows = np.empty(longest + ROWS, dtype=np.int64)
+    columns = np.empty(max(_WINDOWS, widest) + COLUMNS, dtype=np.int64)
+    cost = np.empty((len(rows), len(columns)))
+    one, two, three = np.empty((longest, widest)), np.empty((longest, widest)), np.empty((longest, widest))
+    pair = first
+    while pair < last:
+        clip = left[pair]
+        x0 = x_offsets[clip]
+        n = x_offsets[clip + 1] - x0
+        stop, width = pair, 0
+        while stop < last and left[stop] == clip:
+            m = y_offsets[right[stop] + 1] - y_offsets[right[stop]]
+            if width > 0 and width + m > _WINDOWS:
+                break
+            width = windows_of(y_offsets, right[stop], columns, width)
+            stop += 1
+        if sure:
+            windows_of(x_offsets, clip, rows, 0)
+            fill(x, rows, padded(rows, n, ROWS), y, columns, padded(columns, width, COLUMNS), cost)
+        at = 0
+        for this in range(pair, stop):
+            y0 = y_offsets[right[this]]
+            m = y_offsets[right[this] + 1] - y0
+            total = forward(cost, 0, at, n, m, radius, one) if sure else 0.0
+            if SMALLEST < total < LARGEST:
+                total = along(x, x0, n, y, y0, m, cost, 0, at, radius, one, two, three)
+            else:
+                total = in_full(x, x0, n, y, y0, m, radius, two, one)
+            out[this] = np.sqrt(total / (n + m) if normalise else total)
+            at += m
+        pair = stop

@@ -1,15 +1,15 @@
-"""Exact nearest neighbours of every clip, in tiles: the distances of all to all are never held."""
+"""Exact nearest neighbours of every clip: the distances of all to all are never held."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from stgcn_lens.distances import TILE_BYTES, Sequences, get_distance
-from stgcn_lens.errors import LensError
+from stgcn_lens.distances import TILE_BYTES, Sequences
+from stgcn_lens.graphs.search import Method, Partial, Plan, Progress, Unit, best, plan
 
-Progress = Callable[[int, int], None]
+__all__ = ["Method", "Neighbours", "Partial", "Plan", "Unit", "knn", "merge", "plan", "refined_share"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,70 +39,48 @@ def knn(
     k: int,
     config: Any,
     *,
+    method: Method = "pruned",
     tile_bytes: int = TILE_BYTES,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> Neighbours:
-    """The k nearest neighbours of every clip among the others.
+    """The k nearest neighbours of every clip among the others, as sorting all float64 distances would give them.
 
     Parameters
     ----------
-    seqs : the N clips.
-    k : number of neighbours, 1 to N - 1.
-    config : config of a row of `DISTANCES`, for example `WindowDTW()`.
-    tile_bytes : memory for the work on one tile of clips against another; it does not change the result.
-    progress : called with (tiles done, tiles in all).
+    seqs, k, config, method, tile_bytes, device : see `plan`.
+    progress : called with (hundredths done, 100).
 
     Raises
     ------
     LensError
         If k is less than 1 or there are too few clips.
     """
-    n = len(seqs)
-    if k < 1:
-        raise LensError("no neighbours to look for", got=f"k = {k}", expected="at least 1")
-    if n <= k:
-        raise LensError(
-            f"too few clips for {k} neighbours",
-            got=f"{n} clips",
-            expected=f"at least {k + 1}",
-            fix="lower k or add clips",
-        )
-    distance = get_distance(config)
-    best = _Best(np.full((n, k), np.inf), np.full((n, k), n, dtype=np.int64))
-    tiles = seqs.tiles(tile_bytes)
-    done, total = 0, len(tiles) * (len(tiles) + 1) // 2
-    for number, rows in enumerate(tiles):
-        a = seqs.between(*rows)
-        for cols in tiles[number:]:
-            # Distances are symmetric: one block serves its rows and its columns.
-            if cols == rows:
-                block = distance.cdist(a, None, config)
-                np.fill_diagonal(block, np.inf)
-            else:
-                block = distance.cdist(a, seqs.between(*cols), config)
-                best.merge(cols, rows, block.T)
-            best.merge(rows, cols, block)
-            done += 1
+    search = plan(seqs, k, config, method=method, tile_bytes=tile_bytes, device=device)
+    found = []
+    for number, unit in enumerate(search.units):
+
+        def said(done: int, total: int, number: int = number) -> None:
             if progress is not None:
-                progress(done, total)
-    return Neighbours(best.indices.astype(np.int32), best.distances.astype(np.float32))
+                progress(int(100 * (number + done / total) / len(search.units)), 100)
+
+        found.append(search.run(unit, said))
+    return merge(len(seqs), k, found)
 
 
-@dataclass(frozen=True, eq=False)
-class _Best:
-    """The best k so far of every clip, sorted by distance, then position."""
+def merge(n: int, k: int, partials: Iterable[Partial]) -> Neighbours:
+    """The k nearest neighbours of N clips from what the units of a `plan` found, in any order.
 
-    distances: np.ndarray
-    indices: np.ndarray
+    Raises
+    ------
+    LensError
+        If the units do not belong to such a search, or some are missing.
+    """
+    indices, distances = best(n, k, partials)
+    return Neighbours(indices.astype(np.int32), distances.astype(np.float32))
 
-    def merge(self, rows: tuple[int, int], cols: tuple[int, int], block: np.ndarray) -> None:
-        """Take in the distances from clips `rows` to clips `cols`."""
-        k = self.indices.shape[1]
-        changed = np.flatnonzero((block <= self.distances[slice(*rows), -1:]).any(axis=1))
-        rows_changed = rows[0] + changed
-        distances = np.concatenate([self.distances[rows_changed], block[changed]], axis=1)
-        new = np.broadcast_to(np.arange(*cols), (len(changed), cols[1] - cols[0]))
-        indices = np.concatenate([self.indices[rows_changed], new], axis=1)
-        order = np.lexsort((indices, distances), axis=1)[:, :k]
-        self.distances[rows_changed] = np.take_along_axis(distances, order, axis=1)
-        self.indices[rows_changed] = np.take_along_axis(indices, order, axis=1)
+
+def refined_share(partials: Iterable[Partial]) -> float:
+    """Of the pairs that the units looked at, the share whose distance was worked out, in (0, 1]."""
+    found = list(partials)
+    return sum(part.refined for part in found) / max(1, sum(part.bounded for part in found))

@@ -6,8 +6,10 @@ from typing import Any
 
 from stgcn_lens.distances import DISTANCES, TILE_BYTES, Sequences
 from stgcn_lens.errors import LensError
+from stgcn_lens.graphs.candidates import Pairs
+from stgcn_lens.graphs.kernel import KERNELS
 from stgcn_lens.graphs.knn import Neighbours, knn
-from stgcn_lens.graphs.nnk import KERNELS, NNKGraph, nnk
+from stgcn_lens.graphs.nnk import NNKGraph, nnk
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,12 @@ class GraphConfig:
 
 
 def layer_graph(
-    seqs: Sequences, config: GraphConfig, progress: Callable[[int, int], None] | None = None
+    seqs: Sequences,
+    config: GraphConfig,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    neighbours: Neighbours | None = None,
+    pairs: Pairs | None = None,
 ) -> tuple[Neighbours, NNKGraph]:
     """The kNN graph and the NNK graph of one layer's windows.
 
@@ -52,11 +59,13 @@ def layer_graph(
     seqs : windows of the N clips at that layer.
     config : how.
     progress : called with (hundredths done, 100); the neighbours are the first 80.
+    neighbours : those that were found already, with the same config; by default they are searched for here.
+    pairs : see `nnk`.
 
     Raises
     ------
     LensError
-        If there are too few clips for k.
+        If there are too few clips for k, or the neighbours are of another set or another k.
     """
     distance = config.distance_config()
 
@@ -67,5 +76,8 @@ def layer_graph(
 
         return report
 
-    neighbours = knn(seqs, config.k, distance, tile_bytes=config.tile_bytes, progress=part(0, 80))
-    return neighbours, nnk(seqs, neighbours, distance, kernel=config.kernel, progress=part(80, 20))
+    if neighbours is None:
+        neighbours = knn(seqs, config.k, distance, tile_bytes=config.tile_bytes, progress=part(0, 80))
+    elif neighbours.k != config.k:
+        raise LensError("neighbours of another graph", got=f"k = {neighbours.k}", expected=f"k = {config.k}")
+    return neighbours, nnk(seqs, neighbours, distance, kernel=config.kernel, pairs=pairs, progress=part(80, 20))

@@ -12,58 +12,19 @@ import numpy as np
 from numba import njit
 from scipy import sparse
 
-from stgcn_lens.distances import Distance, Sequences, get_distance
+from stgcn_lens.distances import Sequences
 from stgcn_lens.errors import LensError, WorkError
+from stgcn_lens.graphs.candidates import Pairs, candidate_pairs, chunks, distances_of
+from stgcn_lens.graphs.kernel import KERNELS, Kernel, nearest_psd
 from stgcn_lens.graphs.knn import Neighbours
+from stgcn_lens.graphs.threads import in_threads
 
-KERNELS = ("gaussian", "self-tuning")
+__all__ = ["KERNELS", "Kernel", "NNKGraph", "candidate_pairs", "kkt_residual", "nearest_psd", "nnk", "solve", "weigh"]
+
 RIDGE = 1e-8  # ours: added to the diagonal; equal clips share their weight equally, the KKT residual stays below 1e-6
 RESIDUAL = 1e-6
 SMALLEST = 1e-8  # ours: a weight above it counts as a neighbour
-_INDEFINITE = 1e-10  # eigenvalues of a k x k kernel are this exact; what is more negative is no rounding
-_CHUNK_BYTES = 16 << 20  # of one (clips, k, k) array; some six of them live at once
 _TOLERANCE = 1e-12
-
-
-@dataclass(frozen=True, eq=False)
-class Kernel:
-    """Similarity of two clips from their distance, in [0, 1].
-
-    K_ij = exp(-d_ij^2 / (2 s_i s_j)). "gaussian": every s_i is the mean distance to the k-th neighbour / 3 (the
-    authors' code). "self-tuning": s_i is the clip's own distance to its k-th neighbour / 3, the same thing where
-    all clips are equally dense. A width of zero (a clip with k exact copies; for "gaussian", all clips so) is taken as
-    the limit: 1 for distance zero, 0 otherwise.
-
-    Attributes
-    ----------
-    name : of `KERNELS`.
-    widths : (N,) float64, s_i in units of the distance.
-    """
-
-    name: str
-    widths: np.ndarray
-
-    @classmethod
-    def fit(cls, name: str, neighbours: Neighbours) -> "Kernel":
-        """The kernel whose widths follow from the distances to the k-th neighbours."""
-        last = neighbours.distances[:, -1].astype(np.float64) / 3
-        if name == "gaussian":
-            return cls(name, np.full(len(last), last.mean()))
-        if name == "self-tuning":
-            return cls(name, last)
-        raise LensError("no such kernel", got=name, expected=" or ".join(KERNELS))
-
-    @property
-    def sigma(self) -> float:
-        """Mean width."""
-        return float(self.widths.mean())
-
-    def exponent(self, distances: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """-log K_ij for the given distances between clips i and j; all three of one (broadcast) shape."""
-        squared = np.asarray(distances, dtype=np.float64) ** 2
-        scale = 2 * self.widths[i] * self.widths[j]
-        limit = np.where(squared > 0, np.inf, 0.0)
-        return np.divide(squared, scale, out=limit, where=np.broadcast_to(scale > 0, squared.shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +73,7 @@ def nnk(
     config: Any,
     *,
     kernel: str = "gaussian",
+    pairs: Pairs | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NNKGraph:
     """NNK weights: theta_i = argmin over theta >= 0 of 1/2 theta' K_SS theta - theta' k_Si, S the candidates of i.
@@ -124,6 +86,8 @@ def nnk(
     neighbours : their k nearest neighbours, of `knn` with the same `config`.
     config : config of a row of `DISTANCES`.
     kernel : "gaussian" or "self-tuning", see `Kernel`.
+    pairs : (i (P,), j (P,)) -> (P,) float64 distances, called once for every item of `candidate_pairs`, in order; by
+        default those of the config's distance. For distances that were saved, shared or worked out on a GPU.
     progress : called with (clips done, clips in all).
 
     Raises
@@ -134,44 +98,47 @@ def nnk(
     n, k = neighbours.indices.shape
     if n != len(seqs):
         raise LensError("neighbours of another set of clips", got=f"{n} clips", expected=len(seqs))
-    distance, similarity = get_distance(config), Kernel.fit(kernel, neighbours)
-    weights, errors, indefinite = np.empty((n, k)), np.empty(n), 0
-    step = max(1, _CHUNK_BYTES // (8 * k * k))
-    for start in range(0, n, step):
-        nodes = np.arange(start, min(start + step, n))
-        candidates = neighbours.indices[nodes].astype(np.int64)
-        between = _candidate_distances(seqs, candidates, distance, config)
-        k_ss = np.exp(-similarity.exponent(between, candidates[:, :, None], candidates[:, None, :]))
-        k_ss, bad = nearest_psd(k_ss)
-        exponent = similarity.exponent(neighbours.distances[nodes], nodes[:, None], candidates)
-        # theta is linear in k_Si: solved for k_Si relative to its largest entry, far clips keep their digits.
-        nearest = exponent.min(axis=1, keepdims=True)
-        reachable = np.isfinite(nearest)
-        relative = np.where(reachable, np.exp(np.where(reachable, nearest, 0.0) - exponent), 0.0)
-        theta = solve(k_ss, relative) * np.exp(-nearest)
-        target = np.exp(-exponent)
-        quadratic = np.einsum("ni,nij,nj->n", theta, k_ss, theta)
-        errors[nodes] = 0.5 - (theta * target).sum(axis=1) + 0.5 * quadratic
-        weights[nodes] = theta
-        indefinite += int(bad.sum())
+    similarity, measure = Kernel.fit(kernel, neighbours), pairs or distances_of(seqs, config)
+    weights, errors, changed = np.empty((n, k), np.float32), np.empty(n), np.empty(n, np.bool_)
+    for chunk in chunks(neighbours.indices):
+        found = []
+        for done, (i, j) in enumerate(chunk.slices()):
+            found.append(measure(i, j))
+            if progress is not None:
+                progress(chunk.start + (chunk.stop - chunk.start) * done // chunk.count, n)
+        rows = slice(chunk.start, chunk.stop)
+        nodes = np.arange(chunk.start, chunk.stop)
+        candidates, between = neighbours.indices[rows].astype(np.int64), chunk.square(found)
+        weights[rows], errors[rows], changed[rows] = weigh(
+            similarity, nodes, candidates, neighbours.distances[rows], between
+        )
         if progress is not None:
-            progress(int(nodes[-1]) + 1, n)
-    return NNKGraph(
-        neighbours.indices, neighbours.distances, weights.astype(np.float32), errors, similarity, indefinite / n
-    )
+            progress(chunk.stop, n)
+    return NNKGraph(neighbours.indices, neighbours.distances, weights, errors, similarity, float(changed.mean()))
 
 
-def nearest_psd(kernels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest positive semi-definite matrices (Frobenius norm) of (B, k, k) symmetric ones, and which changed.
+def weigh(
+    kernel: Kernel, nodes: np.ndarray, candidates: np.ndarray, distances: np.ndarray, between: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights, errors J and "its kernel was projected" of some clips: (B, k), (B,) float64 and (B,) bool.
 
-    Negative eigenvalues become zero. Those within rounding of zero are not counted as changed, (B,) bool.
+    Parameters
+    ----------
+    kernel : its widths are those of the positions in `nodes` and `candidates`.
+    nodes, candidates : (B,) clips and (B, k) their candidates.
+    distances, between : (B, k) from each clip to its candidates, and (B, k, k) among these.
     """
-    values, vectors = np.linalg.eigh(kernels)
-    negative = values[:, 0] < 0
-    out = kernels.copy()
-    clipped, basis = np.maximum(values[negative], 0), vectors[negative]
-    out[negative] = (basis * clipped[:, None, :]) @ basis.swapaxes(1, 2)
-    return out, values[:, 0] < -_INDEFINITE
+    k_ss = np.exp(-kernel.exponent(between, candidates[:, :, None], candidates[:, None, :]))
+    k_ss, changed = nearest_psd(k_ss)
+    exponent = kernel.exponent(distances, nodes[:, None], candidates)
+    # theta is linear in k_Si: solved for k_Si relative to its largest entry, far clips keep their digits.
+    nearest = exponent.min(axis=1, keepdims=True)
+    reachable = np.isfinite(nearest)
+    relative = np.where(reachable, np.exp(np.where(reachable, nearest, 0.0) - exponent), 0.0)
+    theta = solve(k_ss, relative) * np.exp(-nearest)
+    rebuilt = np.matmul(k_ss, theta[:, :, None])[:, :, 0]
+    errors = 0.5 + (theta * (0.5 * rebuilt - np.exp(-exponent))).sum(axis=1)
+    return theta, errors, changed
 
 
 def solve(kernels: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -184,84 +151,67 @@ def solve(kernels: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    (B, k) float64; the ridge makes it the only solution. An active-set method [Lawson, Hanson 1974, ch. 23].
+    (B, k) float64; the ridge makes it the only solution. An active-set method [Lawson, Hanson 1974, ch. 23] whose
+    Cholesky factor grows by a row for every candidate that enters.
 
     Raises
     ------
     WorkError
         If a problem did not converge to a KKT residual of `RESIDUAL`.
     """
-    theta = np.zeros_like(targets)
-    ridged = kernels + RIDGE * np.eye(kernels.shape[-1])
-    _active_set(ridged, np.ascontiguousarray(targets), theta)
+    theta = np.zeros_like(targets, dtype=np.float64)
+    kernels, targets = np.ascontiguousarray(kernels), np.ascontiguousarray(targets)
+    in_threads(lambda first, last: _active_set(kernels, targets, RIDGE, first, last, theta), len(theta), least=64)
     residual = float(kkt_residual(kernels, targets, theta).max(initial=0.0))
-    if residual > RESIDUAL:
+    if not residual <= RESIDUAL:
         raise WorkError("the NNK weights did not converge", got=f"KKT residual {residual:.1e}", expected=RESIDUAL)
     return theta
 
 
 def kkt_residual(kernels: np.ndarray, targets: np.ndarray, theta: np.ndarray) -> np.ndarray:
     """How far theta is from optimal, (B,): with g = K theta - k, the largest of -theta, -g and |theta g|."""
-    gradient = np.einsum("nij,nj->ni", kernels, theta) - targets
+    gradient = np.matmul(kernels, theta[:, :, None])[:, :, 0] - targets
     return np.maximum(np.maximum(-theta, -gradient), np.abs(theta * gradient)).max(axis=1)
 
 
-def _candidate_distances(seqs: Sequences, candidates: np.ndarray, distance: Distance, config: Any) -> np.ndarray:
-    """Distances among each node's candidates: (nodes, k, k) from (nodes, k)."""
-    k = candidates.shape[1]
-    p, q = np.triu_indices(k, 1)
-    out = np.zeros((len(candidates), k, k))
-    if len(p):
-        low = np.minimum(candidates[:, p], candidates[:, q])
-        high = np.maximum(candidates[:, p], candidates[:, q])
-        unique, where = np.unique(low * len(seqs) + high, return_inverse=True)
-        found = distance.pairs(seqs, unique // len(seqs), unique % len(seqs), config)[where].reshape(low.shape)
-        out[:, p, q] = out[:, q, p] = found
-    return out
-
-
 @njit(nogil=True, cache=True)
-def _active_set(kernels, targets, theta):  # type: ignore[no-untyped-def]
-    problems, k = targets.shape
+def _active_set(kernels, targets, ridge, first, last, theta):  # type: ignore[no-untyped-def]
+    k = targets.shape[1]
+    matrix, low, y, z = np.empty((k, k)), np.empty((k, k)), np.empty(k), np.empty(k)
+    descent, chosen = np.empty(k), np.empty(k, dtype=np.int64)
     passive, refused = np.zeros(k, dtype=np.bool_), np.zeros(k, dtype=np.bool_)
-    chosen, low, z = np.empty(k, dtype=np.int64), np.empty((k, k)), np.empty(k)
-    for b in range(problems):
-        matrix, target, x = kernels[b], targets[b], theta[b]
+    for b in range(first, last):
+        matrix[:] = kernels[b]
+        for j in range(k):
+            matrix[j, j] += ridge
+        target, x = targets[b], theta[b]
         passive[:] = False
         refused[:] = False
+        size = 0
         for _ in range(100 * k + 100):
+            descent[:] = target
+            for r in range(size):
+                row, weight = matrix[chosen[r]], x[chosen[r]]
+                for j in range(k):
+                    descent[j] -= weight * row[j]
             enter, steepest = -1, _TOLERANCE
             for j in range(k):
-                if not passive[j] and not refused[j]:
-                    descent = target[j] - (matrix[j] * x).sum()
-                    if descent > steepest:
-                        enter, steepest = j, descent
+                if not passive[j] and not refused[j] and descent[j] > steepest:
+                    enter, steepest = j, descent[j]
             if enter < 0:
                 break
             passive[enter] = True
+            chosen[size] = enter
+            kept = size  # rows of the factor that are still those of the chosen
+            size += 1
             while True:
-                size = 0
-                for j in range(k):
-                    if passive[j]:
-                        chosen[size] = j
-                        size += 1
-                for r in range(size):  # Cholesky factor, then the two triangular systems
-                    for c in range(r + 1):
-                        value = matrix[chosen[r], chosen[c]]
-                        for s in range(c):
-                            value -= low[r, s] * low[c, s]
-                        low[r, c] = np.sqrt(value) if r == c else value / low[c, c]
-                for r in range(size):
-                    z[r] = target[chosen[r]]
-                    for s in range(r):
-                        z[r] -= low[r, s] * z[s]
-                    z[r] /= low[r, r]
+                _factor(matrix, target, chosen, kept, size, low, y)
+                z[:size] = y[:size]
                 for r in range(size - 1, -1, -1):
-                    for s in range(r + 1, size):
-                        z[r] -= low[s, r] * z[s]
-                    z[r] /= low[r, r]
-                share = 1.0  # of the way to z that stays non-negative
-                leave = -1
+                    z[r] *= low[r, r]
+                    for s in range(r):
+                        z[s] -= z[r] * low[r, s]
+                share, leave = 1.0, -1  # of the way to z that stays non-negative
                 for r in range(size):
                     j = chosen[r]
                     if z[r] <= 0.0 and x[j] <= share * (x[j] - z[r]):
@@ -271,12 +221,36 @@ def _active_set(kernels, targets, theta):  # type: ignore[no-untyped-def]
                 if leave < 0:
                     break
                 x[leave] = 0.0
-                passive[leave] = False
                 if leave == enter and share == 0.0:  # by rounding only: it would enter and leave for ever
                     refused[enter] = True
+                kept, left = size, 0
                 for r in range(size):
-                    if x[chosen[r]] <= 0.0:
-                        x[chosen[r]] = 0.0
-                        passive[chosen[r]] = False
+                    j = chosen[r]
+                    if x[j] <= 0.0:
+                        x[j] = 0.0
+                        passive[j] = False
+                        kept = min(kept, r)
+                    else:
+                        chosen[left] = j
+                        left += 1
+                size = left
             if passive[enter]:
                 refused[:] = False
+
+
+@njit(nogil=True, cache=True)
+def _factor(matrix, target, chosen, kept, size, low, y):  # type: ignore[no-untyped-def]
+    # Rows `kept` to `size` of the Cholesky factor of the chosen candidates' kernel, and of factor^-1 target. The
+    # diagonal holds reciprocals.
+    for r in range(kept, size):
+        row = matrix[chosen[r]]
+        pivot, y[r] = row[chosen[r]], target[chosen[r]]
+        for c in range(r):
+            value = row[chosen[c]]
+            for s in range(c):
+                value -= low[r, s] * low[c, s]
+            low[r, c] = value * low[c, c]
+            pivot -= low[r, c] * low[r, c]
+            y[r] -= low[r, c] * y[c]
+        low[r, r] = 1.0 / np.sqrt(pivot)
+        y[r] *= low[r, r]

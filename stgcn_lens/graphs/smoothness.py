@@ -4,6 +4,7 @@ Source: Das, Shekkizhar, Ortega, arXiv 2312.07777, section III (label smoothness
 the chance level and the normalisation of rows are this project's.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,13 @@ from scipy import sparse
 
 from stgcn_lens import intervals
 from stgcn_lens.errors import LensError
+from stgcn_lens.graphs import sums
 from stgcn_lens.graphs.knn import Neighbours
 from stgcn_lens.graphs.nnk import SMALLEST, NNKGraph
+from stgcn_lens.graphs.sums import Edges
 from stgcn_lens.intervals import Value
+
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,11 @@ class LayerGeometry:
     sigma : mean width of the kernel, in units of the distance.
     knn_label_error_per_class, nnk_label_error_per_class : mean over the clips of each class; None for a class
         without clips.
+    laplacian_label_error_per_class : share of the weight at the clips of each class that goes to other classes; None
+        for a class without edges.
+    knn_interval_per_class, nnk_interval_per_class, laplacian_interval_per_class : ends of their 95 % intervals over
+        resampled clips; resamples without a clip (without an edge) of the class are left out.
+    chance_per_class : what all three are for permuted labels on average, 1 - (n_c - 1) / (N - 1).
     overlap_input, overlap_previous : mean Jaccard overlap with the neighbours at the input and at the layer before;
         filled in by whoever has those layers.
     """
@@ -52,6 +62,11 @@ class LayerGeometry:
     sigma: float
     knn_label_error_per_class: tuple[float | None, ...]
     nnk_label_error_per_class: tuple[float | None, ...]
+    laplacian_label_error_per_class: tuple[float | None, ...]
+    knn_interval_per_class: tuple[Interval | None, ...]
+    nnk_interval_per_class: tuple[Interval | None, ...]
+    laplacian_interval_per_class: tuple[Interval | None, ...]
+    chance_per_class: tuple[float | None, ...]
     overlap_input: Value | None = None
     overlap_previous: Value | None = None
 
@@ -83,41 +98,52 @@ def summary(
         If labels are missing (negative), not whole numbers, or not one a clip.
     """
     labels = checked_labels(labels, len(neighbours))
-    if len(nnk_graph) != len(neighbours):
-        raise LensError("graphs of two sets", got=f"{len(nnk_graph)} clips", expected=len(neighbours))
-    classes = int(labels.max()) + 1 if classes is None else classes
-    theta = nnk_graph.weights
-    weights = {"knn": np.ones_like(neighbours.distances), "nnk": theta}
-    lists = {"knn": neighbours.indices, "nnk": nnk_graph.indices}
-    errors, values = {}, {}
-    for name, indices in lists.items():
-        rows = row_normalised(weights[name])
-        errors[name] = label_errors(indices, rows, labels)
-        chance = intervals.chance_level(
-            lambda y, i=indices, w=rows: float(label_errors(i, w, y).mean()),  # type: ignore[misc]
-            labels,
-            seed=seed,
-            permutations=permutations,
-        )
-        values[name] = intervals.of_mean(errors[name], seed=seed, resamples=resamples, chance=chance)
+    n = len(labels)
+    if len(nnk_graph) != n:
+        raise LensError("graphs of two sets", got=f"{len(nnk_graph)} clips", expected=n)
+    classes = max(int(labels.max()) + 1, classes or 0)
+    lists = {
+        "knn": (neighbours.indices, row_normalised(np.ones_like(neighbours.distances))),
+        "nnk": (nnk_graph.indices, row_normalised(nnk_graph.weights)),
+    }
     undirected = nnk_graph.undirected()
+    edges = Edges.of_graph(undirected)
+    chance = _chance(
+        {name: Edges.of_lists(*given).share_between for name, given in lists.items()}
+        | {
+            "laplacian": edges.share_between,
+            "accuracy": lambda labelings: sums.right_votes(neighbours.indices, labelings) / n,
+        },
+        labels,
+        permutations,
+        seed,
+    )
+    per_clip = {name: label_errors(*given, labels) for name, given in lists.items()}
+    per_clip["accuracy"] = right_votes(neighbours, labels)
+    ratios = _of_clips(per_clip, labels, classes, resamples, seed)
+    ratios["laplacian"] = _of_edges(edges, labels, classes, resamples, seed)
+    value = {name: ratio.value(chance[name]) for name, ratio in ratios.items()}
+    size = np.bincount(labels, minlength=classes).tolist()
     return LayerGeometry(
-        n=len(neighbours),
+        n=n,
         k=neighbours.k,
-        knn_label_error=values["knn"],
-        nnk_label_error=values["nnk"],
+        knn_label_error=value["knn"],
+        nnk_label_error=value["nnk"],
         knn_floor=knn_floor(labels, neighbours.k),
-        laplacian_label_error=laplacian_label_error(
-            undirected, labels, seed=seed, resamples=resamples, permutations=permutations
-        ),
+        laplacian_label_error=value["laplacian"],
         laplacian_raw=laplacian_raw(undirected, labels),
-        knn_accuracy=knn_accuracy(neighbours, labels, seed=seed, resamples=resamples, permutations=permutations),
-        mean_nnk_neighbours=float((theta > SMALLEST).sum(axis=1).mean()),
-        isolated=int((theta == 0).all(axis=1).sum()),
+        knn_accuracy=value["accuracy"],
+        mean_nnk_neighbours=float((nnk_graph.weights > SMALLEST).sum(axis=1).mean()),
+        isolated=int((nnk_graph.weights == 0).all(axis=1).sum()),
         indefinite_share=nnk_graph.indefinite_share,
         sigma=nnk_graph.kernel.sigma,
-        knn_label_error_per_class=per_class(errors["knn"], labels, classes),
-        nnk_label_error_per_class=per_class(errors["nnk"], labels, classes),
+        knn_label_error_per_class=ratios["knn"].per_class(),
+        nnk_label_error_per_class=ratios["nnk"].per_class(),
+        laplacian_label_error_per_class=ratios["laplacian"].per_class(),
+        knn_interval_per_class=ratios["knn"].intervals(),
+        nnk_interval_per_class=ratios["nnk"].intervals(),
+        laplacian_interval_per_class=ratios["laplacian"].intervals(),
+        chance_per_class=tuple(1 - (members - 1) / (n - 1) if members else None for members in size),
     )
 
 
@@ -162,13 +188,6 @@ def knn_floor(labels: np.ndarray, k: int) -> float:
     return float(np.maximum(0.0, 1 - others / k).mean())
 
 
-def per_class(values: np.ndarray, labels: np.ndarray, classes: int) -> tuple[float | None, ...]:
-    """Mean of one number a clip over the clips of each class; None for a class without clips."""
-    size = np.bincount(labels, minlength=classes)
-    total = np.bincount(labels, weights=values, minlength=classes)
-    return tuple(float(t / s) if s else None for t, s in zip(total, size, strict=True))
-
-
 def laplacian_raw(graph: sparse.csr_array, labels: np.ndarray) -> float:
     """tr(Y'LY) = 1/2 sum_ij w_ij ||y_i - y_j||^2 over ordered pairs: twice the weight of edges between classes."""
     edges = graph.tocoo()
@@ -183,37 +202,88 @@ def laplacian_label_error(
     The interval resamples clips with all their edges: an edge counts as often as both its ends were drawn, c_i c_j
     (vertex bootstrap; Snijders, Borgatti 1999). Resamples without an edge are left out.
     """
-    edges = graph.tocoo()
-    total = float(edges.data.sum())
-    if total <= 0:
-        return Value(float("nan"), float("nan"), float("nan"), None)
-    other = sparse.csr_array(
-        (edges.data * (labels[edges.row] != labels[edges.col]), (edges.row, edges.col)), shape=graph.shape
-    )
-    resampled = []
-    for drawn in intervals.counts(len(labels), resamples, seed):
-        above, below = ((drawn * (matrix @ drawn.T).T).sum(axis=1) for matrix in (other, graph))
-        resampled.append(np.divide(above, below, out=np.full(len(drawn), np.nan), where=below > 0))
-    chance = intervals.chance_level(
-        lambda y: laplacian_raw(graph, y) / total, labels, seed=seed, permutations=permutations
-    )
-    return intervals.of_statistics(laplacian_raw(graph, labels) / total, np.concatenate(resampled), chance)
+    edges = Edges.of_graph(graph)
+    chance = _chance({"laplacian": edges.share_between}, labels, permutations, seed)
+    return _of_edges(edges, labels, int(labels.max()) + 1, resamples, seed).value(chance["laplacian"])
 
 
-def knn_accuracy(
-    neighbours: Neighbours, labels: np.ndarray, *, seed: int, resamples: int = 1000, permutations: int = 200
-) -> Value:
-    """Share of clips whose class wins the vote of their k neighbours, in [0, 1].
+def right_votes(neighbours: Neighbours, labels: np.ndarray) -> np.ndarray:
+    """Whether each clip's class wins the vote of its k neighbours, (N,) of 0.0 or 1.0.
 
     Of classes with equally many votes the one whose member is first in the list (nearest, then lowest position) wins.
     """
+    near = labels[neighbours.indices]
+    # Votes for the class of each neighbour; argmax takes the first, that is the nearest.
+    votes = (near[:, :, None] == near[:, None, :]).sum(axis=2)
+    winner = np.take_along_axis(near, votes.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return (winner == labels).astype(np.float64)
 
-    def right(y: np.ndarray) -> np.ndarray:
-        near = y[neighbours.indices]
-        # Votes for the class of each neighbour; argmax takes the first, that is the nearest.
-        votes = (near[:, :, None] == near[:, None, :]).sum(axis=2)
-        winner = np.take_along_axis(near, votes.argmax(axis=1)[:, None], axis=1)[:, 0]
-        return (winner == y).astype(np.float64)
 
-    chance = intervals.chance_level(lambda y: float(right(y).mean()), labels, seed=seed, permutations=permutations)
-    return intervals.of_mean(right(labels), seed=seed, resamples=resamples, chance=chance)
+@dataclass(frozen=True, eq=False)
+class _Ratio:
+    """A statistic that is one sum over clips divided by another, by the class of the clip.
+
+    `above` and `below` (classes,) are of the clips as they are, `drawn_above` and `drawn_below` (R, classes) of every
+    resample.
+    """
+
+    above: np.ndarray
+    below: np.ndarray
+    drawn_above: np.ndarray
+    drawn_below: np.ndarray
+
+    def value(self, permuted: np.ndarray) -> Value:
+        total = float(self.below.sum())
+        if total <= 0:
+            return Value(float("nan"), float("nan"), float("nan"))
+        resampled = _divided(self.drawn_above.sum(axis=1), self.drawn_below.sum(axis=1))
+        return intervals.of_statistics(float(self.above.sum()) / total, resampled, permuted)
+
+    def per_class(self) -> tuple[float | None, ...]:
+        there = (self.below > 0).tolist()
+        return tuple(v if t else None for v, t in zip(_divided(self.above, self.below).tolist(), there, strict=True))
+
+    def intervals(self) -> tuple[Interval | None, ...]:
+        found: list[Interval | None] = []
+        for c, value in enumerate(self.per_class()):
+            if value is None:
+                found.append(None)
+                continue
+            made = intervals.of_statistics(value, _divided(self.drawn_above[:, c], self.drawn_below[:, c]))
+            found.append((made.ci_low, made.ci_high))
+        return tuple(found)
+
+
+def _divided(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+
+
+def _of_clips(
+    values: dict[str, np.ndarray], labels: np.ndarray, classes: int, resamples: int, seed: int
+) -> dict[str, _Ratio]:
+    n = len(labels)
+    stacked = np.stack([np.ones(n), *values.values()])
+    each = sums.of_classes(stacked, labels, classes, np.ones((1, n), np.uint16))[:, 0]
+    drawn = np.concatenate(
+        [sums.of_classes(stacked, labels, classes, block) for block in intervals.draws(n, resamples, seed)], axis=1
+    )
+    return {name: _Ratio(each[s], each[0], drawn[s], drawn[0]) for s, name in enumerate(values, start=1)}
+
+
+def _of_edges(edges: Edges, labels: np.ndarray, classes: int, resamples: int, seed: int) -> _Ratio:
+    n = len(labels)
+    each = edges.resampled(labels, classes, np.ones((1, n), np.uint16))
+    drawn = [edges.resampled(labels, classes, block) for block in intervals.draws(n, resamples, seed)]
+    above, below = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+    return _Ratio(each[0][0], each[1][0], above, below)
+
+
+def _chance(
+    statistics: dict[str, Callable[[np.ndarray], np.ndarray]], labels: np.ndarray, permutations: int, seed: int
+) -> dict[str, np.ndarray]:
+    """What the statistics, of labelings (P, N), are for permuted labels."""
+    found: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
+    for block in intervals.permutations(labels, permutations, seed):
+        for name, statistic in statistics.items():
+            found[name].append(statistic(block))
+    return {name: np.concatenate(parts) for name, parts in found.items()}

@@ -5,7 +5,7 @@ preprocessing and the hash of the weights. Nothing in either file can run.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,14 @@ from stgcn_lens.runs import plain
 from stgcn_lens.skeleton import Layout, from_record, to_record
 
 FORMAT = 1
+GIVEN = "given"  # in the architecture of a network that no file can build
 # Type of a setting's default -> what JSON may hold. What is None until it is known is a list of numbers afterwards.
 _WRITTEN: dict[type, tuple[type, ...]] = {float: (float, int), tuple: (list,), type(None): (type(None), list)}
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A checkpoint ready for use: the model in eval mode and what it expects."""
+    """A network ready for use: the model in eval mode and what it expects; of a checkpoint, or `given.given`."""
 
     model: Lens
     classes: tuple[str, ...]
@@ -77,12 +78,39 @@ def save(
     with atomic(path) as temporary:
         temporary.write_bytes(to_bytes(weights))  # save_file tells a full disk as a SafetensorError
     digest = file_hash(path)
-    description = {
+    told = description(
+        model,
+        architecture={"model": architecture, "config": plain(model.config)},
+        channels=int(model.channels),  # type: ignore[arg-type]
+        classes=classes,
+        preprocessing=preprocessing,
+        bodies=bodies,
+        digest=digest,
+        about=about,
+    )
+    with atomic(folder / "model.json") as temporary:
+        temporary.write_text(json.dumps(told, indent=1) + "\n")
+    return digest
+
+
+def description(
+    model: torch.nn.Module,
+    *,
+    architecture: Mapping[str, Any],
+    channels: int,
+    classes: Sequence[str],
+    preprocessing: Preprocessing,
+    bodies: int,
+    digest: str,
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What model.json holds of a network."""
+    return {
         "format": FORMAT,
-        "architecture": {"model": architecture, "config": plain(model.config)},
+        "architecture": plain(architecture),
         **to_record(model.layout),  # type: ignore[arg-type]
         "bones": plain(model.layout.bones),  # type: ignore[union-attr]
-        "channels": model.channels,
+        "channels": channels,
         "bodies": bodies,
         "classes": list(classes),
         "preprocessing": plain(preprocessing),
@@ -90,18 +118,16 @@ def save(
         "weights_sha256": digest,
         "about": plain(about),
     }
-    with atomic(folder / "model.json") as temporary:
-        temporary.write_text(json.dumps(description, indent=1) + "\n")
-    return digest
 
 
 def load(folder: Path | str, *, device: str = "cpu") -> Loaded:
     """Read a checkpoint folder; every key must be there and fit, else `CheckpointError` lists what does not."""
     folder = Path(folder)
+    if folder.is_file():
+        fix = f"import it first: stgcn-lens checkpoint import {folder} --frames T --out FOLDER"
+        raise CheckpointError("a file of weights, not a checkpoint folder", file=folder, fix=fix)
     described, path = folder / "model.json", folder / "model.safetensors"
-    for file in (described, path):
-        if not file.is_file():
-            raise CheckpointError("no checkpoint here", file=file, fix="train a model: stgcn-lens train")
+    _there(described)
     try:
         about = json.loads(described.read_text())
         if about["format"] != FORMAT:
@@ -112,6 +138,8 @@ def load(folder: Path | str, *, device: str = "cpu") -> Loaded:
                 expected=FORMAT,
                 fix="use the version of stgcn-lens that wrote it",
             )
+        _refuse_given(about["architecture"], described)
+        _there(path)
         layout = from_record(about, file=described)
         spec = MODELS.get(about["architecture"]["model"])
         if spec is None:
@@ -163,25 +191,57 @@ def load(folder: Path | str, *, device: str = "cpu") -> Loaded:
     return Loaded(model, classes, preprocessing, bodies, layout, about, expected_hash)  # type: ignore[arg-type]
 
 
-def fill(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], file: Path) -> None:
-    """Load weights strictly: missing, unexpected and mis-shaped keys are listed and refused, nothing half-loaded."""
+def _there(file: Path) -> None:
+    if not file.is_file():
+        raise CheckpointError("no checkpoint here", file=file, fix="train a model: stgcn-lens train")
+
+
+def _refuse_given(architecture: Mapping[str, Any], file: Path) -> None:
+    """A network that was given from Python is described in its run and built by nobody but who wrote it."""
+    if GIVEN in architecture:
+        raise CheckpointError(
+            "the network of this run was given from Python, and no file can build it",
+            file=file,
+            got=repr(architecture["model"]),
+            expected=f"one of {', '.join(MODELS)}",
+            fix="run the stage from Python with network=... (docs/adapter.md); graph, report and app need no network",
+        )
+
+
+def fill(
+    model: torch.nn.Module,
+    weights: Mapping[str, torch.Tensor],
+    file: Path,
+    fix: str = "restore both files from the same run",
+    called: Callable[[str], str] = str,
+) -> None:
+    """Load weights strictly: missing, unexpected and mis-shaped keys are listed and refused, nothing half-loaded.
+
+    `called` gives the name that a key has in the file.
+    """
     wanted = model.state_dict()
-    missing = sorted(set(wanted) - set(weights))
-    unexpected = sorted(set(weights) - set(wanted))
+    missing = [called(key) for key in sorted(set(wanted) - set(weights))]
+    unexpected = [called(key) for key in sorted(set(weights) - set(wanted))]
+    shared = sorted(set(wanted) & set(weights))
     misshaped = [
-        f"{key} {tuple(weights[key].shape)} for {tuple(wanted[key].shape)}"
-        for key in sorted(set(wanted) & set(weights))
+        f"{called(key)} {tuple(weights[key].shape)} for {tuple(wanted[key].shape)}"
+        for key in shared
         if weights[key].shape != wanted[key].shape
     ]
+    misshaped += [
+        f"{called(key)} of {weights[key].dtype} for {wanted[key].dtype}"
+        for key in shared
+        if weights[key].is_floating_point() != wanted[key].is_floating_point()
+    ]
     if missing or unexpected or misshaped:
-        parts = {"missing": missing, "unexpected": unexpected, "of another shape": misshaped}
+        parts = {"missing": missing, "unexpected": unexpected, "of another shape or kind": misshaped}
         got = "; ".join(f"{len(keys)} {what}: {_some(keys)}" for what, keys in parts.items() if keys)
         raise CheckpointError(
             "the weights do not fit the architecture",
             file=file,
             got=got,
             expected=f"exactly {len(wanted)} keys",
-            fix="restore both files from the same run",
+            fix=fix,
         )
     model.load_state_dict(dict(weights))
 

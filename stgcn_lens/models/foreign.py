@@ -6,24 +6,28 @@ pyskl and mmaction2 (`.pth`, ``backbone.gcn...`` and ``cls_head...``). Nothing i
 """
 
 import re
+import struct
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 import torch
 from torch import nn
 
 from stgcn_lens.adjacency import NORMALISATIONS, PARTITIONS, partitions
-from stgcn_lens.errors import CheckpointError
+from stgcn_lens.errors import CheckpointError, LensError
 from stgcn_lens.models.blocks import GraphConv
 from stgcn_lens.models.stgcn import CONFIGURATIONS, STGCN, STGCNConfig
 from stgcn_lens.models.stgcnpp import DILATIONS, STGCNPPConfig
 from stgcn_lens.skeleton import LAYOUTS, Layout, find_layout
 
 Weights = dict[str, torch.Tensor]
+_AGAIN = "get the file again"
+_ENDS = (EOFError, IndexError, struct.error)  # of torch.load on an older file that is cut off, by where it ends
 
 # dialect -> ((name there, name here), ...); {} is the number of the block, counted from 0 in both
 _DIALECTS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -115,14 +119,26 @@ def read_foreign(path: Path | str, layout: str | None = None) -> Foreign:
             file=path,
             got=_few(list(unknown)),
             expected="the names of the released code",
-            fix="wrap the network in an adapter instead (README, 'Any torch model')",
+            fix="put the network behind an adapter instead (docs/adapter.md)",
         )
     try:
         return _understood(dialect, weights, fixed, layout, path)
     except (KeyError, IndexError) as error:
+        part = theirs(dialect, str(error.args[0])) if isinstance(error, KeyError) else "blocks"
         raise CheckpointError(
-            f"half a checkpoint of {dialect}: a part is missing", file=path, got=f"no {error}", fix="get the file again"
+            f"half a checkpoint of {dialect}: a part is missing", file=path, got=f"no '{part}'", fix=_AGAIN
         ) from error
+    except LensError:
+        raise
+    except (ArithmeticError, TypeError, ValueError, RuntimeError) as error:
+        got = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        what = f"weights of {dialect} in shapes that it does not have"
+        raise CheckpointError(what, file=path, got=got, fix=_AGAIN) from error
+
+
+def theirs(dialect: str, name: str) -> str:
+    """What a weight of ours is called in a file of that dialect."""
+    return _translate(name, [(ours, other) for other, ours in _DIALECTS[dialect]]) or name
 
 
 def to_released(model: nn.Module) -> "OrderedDict[str, torch.Tensor]":
@@ -136,11 +152,8 @@ def to_released(model: nn.Module) -> "OrderedDict[str, torch.Tensor]":
     graph = model.blocks[0].get_submodule("graph")
     assert isinstance(graph, GraphConv)
     out = OrderedDict({"A": graph.adjacency.detach().clone()})
-    table = [(ours, theirs) for theirs, ours in _DIALECTS["released ST-GCN"]]
     for name, tensor in model.state_dict().items():
-        theirs = _translate(name, table)
-        assert theirs is not None, name
-        out[theirs] = tensor[..., None, None] if name == "head.weight" else tensor
+        out[theirs("released ST-GCN", name)] = tensor[..., None, None] if name == "head.weight" else tensor
     return out
 
 
@@ -151,10 +164,16 @@ def _tensors(path: Path) -> Weights:
     except FileNotFoundError:
         raise CheckpointError("no such file", file=path, fix="check the path") from None
     except Exception as error:  # torch raises many kinds on what is no checkpoint
+        if _cut_off(path, error):
+            size = f"{path.stat().st_size:,} bytes"
+            raise CheckpointError("half a file of weights: it is cut off", file=path, got=size, fix=_AGAIN) from error
+        said = " ".join(str(error).split())
+        culprit = re.search(r"GLOBAL \S+", said)
+        said = f"{said.partition('. ')[0][:120]}{f' ({culprit[0]})' if culprit else ''}"
         raise CheckpointError(
             "not weights that can be read without running code",
             file=path,
-            got=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
+            got=f"{type(error).__name__}: {said}",
             expected="a file of tensors, as torch.save(model.state_dict()) writes",
             fix="save the state_dict alone and import that",
         ) from error
@@ -171,8 +190,17 @@ def _tensors(path: Path) -> Weights:
         )
     keys = {re.sub(r"^(?:module\.|model\.)+", "", str(key)): tensor for key, tensor in content.items()}
     if not all(torch.isfinite(tensor).all() for tensor in keys.values() if tensor.is_floating_point()):
-        raise CheckpointError("weights that are not finite numbers", file=path, fix="get the file again")
+        raise CheckpointError("weights that are not finite numbers", file=path, fix=_AGAIN)
     return keys
+
+
+def _cut_off(path: Path, error: Exception) -> bool:
+    """Whether a file that cannot be read ends before its time."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        zipped = stream.read(4) == b"PK\x03\x04"
+    return (zipped and not is_zipfile(path)) or isinstance(error, _ENDS) or "EOF" in str(error)
 
 
 def _dialect(state: Weights, path: Path) -> str:
@@ -187,7 +215,7 @@ def _dialect(state: Weights, path: Path) -> str:
         file=path,
         got=f"{len(state)} tensors: {_few(list(state))}",
         expected="released ST-GCN, or ST-GCN or ST-GCN++ of pyskl or mmaction2",
-        fix="wrap the network in an adapter instead (README, 'Any torch model')",
+        fix="put the network behind an adapter instead (docs/adapter.md)",
     )
 
 
@@ -219,7 +247,7 @@ def _understood(dialect: str, weights: Weights, fixed: torch.Tensor | None, layo
     joints, rest = divmod(weights["entry.norm.weight"].shape[0], channels)
     weights["head.weight"] = weights["head.weight"].flatten(1)
     if rest or blocks == 0:
-        raise CheckpointError("half a checkpoint", file=path, got=f"{blocks} blocks", fix="get the file again")
+        raise CheckpointError("half a checkpoint", file=path, got=f"{blocks} blocks", fix=_AGAIN)
     before = [None, *outs[:-1]]
     # Shapes do not show strides. In every published configuration the blocks that double the channels halve the
     # frames; a convolution in a shortcut between equal channels can only be there for a stride.
@@ -261,6 +289,7 @@ def _understood(dialect: str, weights: Weights, fixed: torch.Tensor | None, layo
         importance=importance,
     )
     own = [weights.pop(f"blocks.{i}.graph.adjacency", fixed) for i in range(blocks)]
+    _fits([*own, *(weights.get(f"blocks.{i}.graph.importance") for i in range(blocks))], weights, joints, path)
     graph = _graph(own, joints, layout)
     if graph is not None:
         found, partition, normalisation = graph
@@ -269,7 +298,15 @@ def _understood(dialect: str, weights: Weights, fixed: torch.Tensor | None, layo
         )
         config = replace(config, partition=partition, normalisation=normalisation)
     elif any(a is None for a in own):
-        raise CheckpointError("half a checkpoint: no adjacency", file=path, fix="get the file again")
+        raise CheckpointError("half a checkpoint: no adjacency", file=path, fix=_AGAIN)
+    elif other := _graph(own, joints, None):
+        raise CheckpointError(
+            "the adjacency in the weights is that of another layout",
+            file=path,
+            got=f"layout {other[0].name}, partition {other[1]}",
+            expected=f"layout {layout}",
+            fix=f"--layout {other[0].name}, or leave --layout out",
+        )
     else:
         found = _only(joints, layout, path, notes)
         notes.append("the adjacency is that of no layout and partition known here: kept as it is, as a learned one")
@@ -283,6 +320,17 @@ def _understood(dialect: str, weights: Weights, fixed: torch.Tensor | None, layo
             raise CheckpointError("an adjacency of other partitions", file=path, got=shape, expected="K <= 3")
         config = replace(config, partition=strategy, importance=False, learned=True)
     return Foreign(dialect, "stgcn", config, found, channels, len(weights["head.bias"]), weights, tuple(notes))
+
+
+def _fits(graphs: list[torch.Tensor | None], weights: Weights, joints: int, path: Path) -> None:
+    """`CheckpointError` where an adjacency or a mask is not of the partitions and joints of the other weights."""
+    kernels = weights["blocks.0.graph.conv.weight"].shape[0] // weights["blocks.0.graph_norm.weight"].shape[0]
+    wanted = (kernels, joints, joints)
+    other = next((tuple(graph.shape) for graph in graphs if graph is not None and graph.shape != wanted), None)
+    if other is not None:
+        expected = f"{wanted}: {kernels} partitions, {joints} joints"
+        what = "an adjacency or a mask of another size than the convolutions"
+        raise CheckpointError(what, file=path, got=other, expected=expected, fix=_AGAIN)
 
 
 def _graph(own: list[torch.Tensor | None], joints: int, layout: str | None) -> tuple[Layout, str, str] | None:

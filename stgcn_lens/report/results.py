@@ -141,7 +141,7 @@ def _model(run: Run, description: dict[str, Any]) -> dict[str, Any]:
         "bodies": description["bodies"],
         "classes": description["classes"],
         "preprocessing": description["preprocessing"],
-        "checkpoint_sha256": file_hash(weights) if weights.is_file() else None,
+        "checkpoint_sha256": file_hash(weights) if weights.is_file() else description.get("weights_sha256"),
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stgcn_lens.training.distributed import ALONE, Group
+from stgcn_lens.processes import ALONE, Group
 from stgcn_lens.training.prepared import Prepared
 
 

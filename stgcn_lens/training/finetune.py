@@ -119,4 +119,5 @@ def _flag(name: str, value: object) -> str:
 def _shown(classes: tuple[str, ...], others: tuple[str, ...]) -> str:
     """How many classes, and one that the others have not."""
     own = [name for name in classes if name not in others]
-    return f"{len(classes)} classes" + (f", such as '{own[0]}'" if own else f" from '{classes[0]}' to '{classes[-1]}'")
+    count = f"{len(classes)} class{'es' if len(classes) > 1 else ''}"
+    return count + (f", such as '{own[0]}'" if own else f" from '{classes[0]}' to '{classes[-1]}'")

@@ -14,13 +14,14 @@ from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.errors import DataError
 from stgcn_lens.files import fingerprint
 from stgcn_lens.models.checkpoints import Loaded, load, save
+from stgcn_lens.processes import ALONE, Group
 from stgcn_lens.runs import Run, stage_key
 from stgcn_lens.training import finetune, state
 from stgcn_lens.training.answers import predict, predict_views
 from stgcn_lens.training.augment import Share, augment
 from stgcn_lens.training.average import Average
 from stgcn_lens.training.board import Board, require
-from stgcn_lens.training.distributed import ALONE, Group, mean_statistics
+from stgcn_lens.training.distributed import mean_statistics
 from stgcn_lens.training.feed import feed
 from stgcn_lens.training.gravity import measured
 from stgcn_lens.training.job import TrainJob, check_labels, check_logits, refuse_other

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from stgcn_lens.training.distributed import Group
+from stgcn_lens.processes import Group
 
 
 class Whole:

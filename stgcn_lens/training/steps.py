@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from stgcn_lens.errors import DataError, LensError, WorkError
+from stgcn_lens.processes import Group
 from stgcn_lens.training.config import TrainConfig
-from stgcn_lens.training.distributed import Group, add_gradients
+from stgcn_lens.training.distributed import add_gradients
 from stgcn_lens.training.feed import Batch
 from stgcn_lens.training.speed import Forward, autocast
 

@@ -14,10 +14,16 @@ from streamlit.testing.v1 import AppTest
 from stgcn_lens.cli import main
 from stgcn_lens.commands.train import args_for
 from stgcn_lens.data.dataset import ClipSet
+from stgcn_lens.data.transforms import Preprocessing
+from stgcn_lens.graphs import GraphConfig
 from stgcn_lens.models import MODELS
 from stgcn_lens.models.checkpoints import load
+from stgcn_lens.models.given import given
+from stgcn_lens.studies.given import analyse
+from stgcn_lens.studies.layers import GeometryConfig
 from stgcn_lens.training import TrainJob
 from tests.data import people
+from tests.models.strangers import network
 from tests.training.clips import CLASSES, absent, clip_set, with_clip
 
 SMALL = {
@@ -447,3 +453,195 @@ def test_a_network_of_two_channels_gets_x_and_y(tmp_path, capsys) -> None:
         "21 joints = 42 numbers a frame; clips in 2-D cannot become 3-D ones"
         in told(capsys, "evaluate", tmp_path / "run", "--data", tmp_path / "coco", status=2)["line"]
     )
+
+
+# a network that was given from Python
+
+
+@pytest.fixture(scope="module")
+def given_run(tmp_path_factory) -> Path:
+    """An analysed run whose network is in no file; to be copied, not changed."""
+    mine = given(network("agcn")[1], classes=(*CLASSES, "none"), preprocessing=Preprocessing(frames=12), name="mine")
+    geometry = GeometryConfig(graph=GraphConfig(k=3), resamples=10, permutations=5)
+    return analyse(tmp_path_factory.mktemp("given") / "run", mine, clip_set(9, 3), geometry=geometry).path
+
+
+def test_what_reads_files_alone_works_on_a_given_run(given_run, tmp_path, capsys) -> None:
+    run = Path(shutil.copytree(given_run, tmp_path / "run"))
+    assert told(capsys, "embed", run)["skipped"]
+    assert not told(capsys, "graph", run, "--k", 4, "--resamples", 10, "--permutations", 5)["skipped"]
+    assert not told(capsys, "report", run)["skipped"]
+    assert "mine with" in (run / "summary.md").read_text()
+    about = told(capsys, "checkpoint", "info", run)
+    assert (about["architecture"], about["layers"]) == (
+        "mine",
+        {"input": 1, "block_1": 1, "block_2": 2, "block_3": 4},
+    )
+    assert main(["checkpoint", "info", str(run)]) == 0
+    shown = capsys.readouterr().out
+    weights = json.loads((run / "model.json").read_text())["weights_sha256"]
+    assert f"given from Python: weights of sha256 {weights[:12]}... that are not in the folder" in shown
+    assert "settings" not in shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["embed", "RUN", "--window", "4"],
+        ["explain", "RUN", "--signed"],
+        ["analyse", "RUN", "--force"],
+        ["evaluate", "RUN"],
+        ["checkpoint", "export", "RUN", "--out", "OUT"],
+        ["adopt", "RUN", "--data", "RUN/data", "--out", "OUT"],
+        ["train", "--data", "RUN/data", "--out", "OUT", "--init", "RUN", "--train-ids", "1", "2"],
+    ],
+    ids=lambda words: words[0] if words[0] != "checkpoint" else words[1],
+)
+def test_what_needs_the_network_of_a_given_run_says_what_to_do(words, given_run, tmp_path, capsys) -> None:
+    places = {"RUN": str(tmp_path / "run"), "OUT": str(tmp_path / "out")}
+    run = Path(shutil.copytree(given_run, tmp_path / "run"))
+    words = [word.replace("RUN", places["RUN"]).replace("OUT", places["OUT"]) for word in words]
+    line = told(capsys, *words, status=2)["line"]
+    assert line == (
+        f"stgcn-lens: {run}/model.json: the network of this run was given from Python, and no file can build it: got "
+        "'mine', expected one of stgcn, stgcn++, stgat, local, tcn; run the stage from Python with network=... "
+        "(docs/adapter.md); graph, report and app need no network"
+    )
+    assert (run / "embeddings/clips.npy").is_file()
+    assert not (tmp_path / "out/model.json").exists()
+
+
+def test_the_app_shows_the_finished_pages_of_a_given_run(given_run, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["main.py"])
+    monkeypatch.setenv("STGCN_LENS_RUN", str(given_run))
+    app = AppTest.from_file(str(Path(__file__).resolve().parents[2] / "app" / "main.py"), default_timeout=60).run()
+    assert app.select_slider("layer").options == ["input", "block_1", "block_2", "block_3", "logits"]
+    for page in ("clip", "layers", "neighbours"):
+        app.switch_page(f"views/{page}.py").run()
+        assert not app.exception
+        assert [element.value for element in app.error] == []
+    assert "the clip is described by" in app.markdown[0].value
+
+
+# networks and clips that do not fit each other
+
+
+def other_clips(kind: str, folder: Path) -> Path:
+    """Twelve clips that differ in one thing from those that the networks were trained on."""
+    made = clip_set(12, 3)
+    named = [{"name": f"{i}", "label": i % 3, "subject": 1 + i % 4} for i in range(12)]
+    some = {
+        "variant": lambda: [c.replace(layout="ntu25-hand") for c in made],
+        "layout": lambda: [people.clip(9, layout="kinect20", **about) for about in named],
+        "dimension": lambda: [people.clip(9, layout="coco17", **about) for about in named],
+        "channels": lambda: [c.replace(xyz=c.xyz[:2]) for c in made],
+        "classes": lambda: made,
+    }[kind]()
+    ClipSet.from_clips(some, ("jump", "hop", "sit") if kind == "classes" else CLASSES).save(folder)
+    return folder
+
+
+NUMBERS = "expected layout 'ntu25', 3 channels x 25 joints = 75 numbers a frame"
+UNFIT = {
+    "variant": f"got layout 'ntu25-hand', 3 channels x 25 joints = 75 numbers a frame, {NUMBERS}; bring the clips to",
+    "layout": f"got layout 'kinect20', 3 channels x 20 joints = 60 numbers a frame, {NUMBERS}; bring the clips to",
+    "dimension": f"got layout 'coco17', 3 channels x 17 joints = 51 numbers a frame, {NUMBERS}; clips in 2-D cannot",
+    "channels": f"got layout 'ntu25', 2 channels x 25 joints = 50 numbers a frame, {NUMBERS}; make clips of 3 channels",
+}
+
+
+@pytest.mark.parametrize("kind", [*UNFIT, "classes"])
+def test_clips_that_a_network_was_not_made_for_are_refused_by_every_command(kind, run_of, tmp_path, capsys) -> None:
+    run, data, out = run_of("stgcn"), other_clips(kind, tmp_path / "clips"), tmp_path / "out"
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
+    train = ["train", "--data", data, "--out", out, *SMALL["stgcn"], *QUICK, "--epochs", "1", "--init", run]
+    for words in (["adopt", run, "--data", data, "--out", out], ["evaluate", run, "--data", data], train):
+        line = told(capsys, *words, status=2)["line"]
+        assert UNFIT.get(kind, "other classes") in line or (words is train and "--new-head" in line), line
+        assert str(run if words is train or kind == "classes" else data) in line
+        assert not (out / "model.json").exists()
+    after = {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--width", "8"], "network of another shape: got width 4, expected width 8; give --width 4"),
+        (
+            ["--partition", "uniform"],
+            "another shape: got partition spatial, expected partition uniform; give --partition",
+        ),
+        (["--freeze-below", "block_77"], "no such layer to freeze: got 'block_77', expected one of input, block_1, "),
+        (["--freeze-below", "logits"], "no such layer to freeze: got 'logits', expected one of input, block_1, "),
+    ],
+)
+def test_a_start_from_a_network_of_another_shape_or_an_unknown_layer_is_told(
+    words, line, run_of, clips, tmp_path, capsys
+) -> None:
+    train = ["train", "--data", clips, "--out", tmp_path / "out", "--init", run_of("stgcn"), *SMALL["stgcn"], *QUICK]
+    assert line in told(capsys, *train, *words, status=2)["line"]
+    assert not (tmp_path / "out/model.json").exists()
+
+
+def test_a_start_from_another_network_or_from_a_file_of_weights_is_told(run_of, clips, tmp_path, capsys) -> None:
+    train = ["train", "--data", clips, "--out", tmp_path / "out", *QUICK, "--init"]
+    line = told(capsys, *train, run_of("tcn"), status=2)["line"]
+    assert f"{run_of('tcn')}: the checkpoint is another network: got tcn, expected stgcn; --architecture tcn" in line
+    (tmp_path / "st_gcn.pt").write_bytes(b"weights")
+    line = told(capsys, *train, tmp_path / "st_gcn.pt", status=2)["line"]
+    assert (
+        "st_gcn.pt: a file of weights, not a checkpoint folder; import it first: stgcn-lens checkpoint import" in line
+    )
+
+
+def test_a_label_outside_the_classes_is_refused_before_anything_is_made(run_of, clips, tmp_path, capsys) -> None:
+    data, out = Path(shutil.copytree(clips, tmp_path / "clips")), tmp_path / "out"
+    lines = (data / "clips.csv").read_text().splitlines()
+    (data / "clips.csv").write_text("\n".join([lines[0], lines[1].replace(",0,", ",7,", 1), *lines[2:]]) + "\n")
+    for words in (
+        ["train", "--data", data, "--out", out, *QUICK],
+        ["adopt", run_of("stgcn"), "--data", data, "--out", out],
+        ["evaluate", run_of("stgcn"), "--data", data],
+    ):
+        line = told(capsys, *words, status=2)["line"]
+        assert f"{data}: a native clip set that cannot be read (clip 'clip 00' has class 7 of 3 classes" in line
+    assert not (out / "model.json").exists()
+
+
+@models
+@pytest.mark.parametrize("batch", [1, 17], ids=["every batch", "the last batch"])
+def test_a_batch_of_one_clip_trains(name, batch, clips, tmp_path, capsys) -> None:
+    train = ["train", "--data", clips, "--out", tmp_path / "run", "--architecture", name, *SMALL[name], *QUICK]
+    metrics = told(capsys, *train, "--epochs", "1", "--batch", batch)["metrics"]  # 18 clips train
+    assert metrics["train"]["n"] == 18
+    assert load(tmp_path / "run").classes == CLASSES
+
+
+def test_a_batch_of_one_clip_of_one_frame_is_told(clips, tmp_path, capsys) -> None:
+    train = [
+        "train",
+        "--data",
+        clips,
+        "--out",
+        tmp_path / "run",
+        *SMALL["stgcn"],
+        *QUICK,
+        "--frames",
+        "1",
+        "--batch",
+        1,
+    ]
+    line = told(capsys, *train, status=2)["line"]
+    assert "one clip a step is too little for batch norm: got 1 clip of 1 frames" in line
+    assert line.endswith("raise --batch or --frames, or add training clips")
+
+
+def test_clips_of_one_class_can_be_looked_at_with_a_network_that_knows_more(run_of, tmp_path, capsys) -> None:
+    clip_set(8, 1).save(tmp_path / "one")
+    about = told(capsys, "adopt", run_of("stgcn"), "--data", tmp_path / "one", "--out", tmp_path / "run")
+    assert about["classes"] == list(CLASSES)
+    about = told(capsys, "analyse", tmp_path / "run", *ANALYSE)
+    for row in about["graph"]["layers"]:
+        assert row["knn_label_error"]["value"] == 0
+        assert row["knn_label_error"]["chance"] == 0

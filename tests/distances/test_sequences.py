@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from stgcn_lens.distances import Sequences
-from stgcn_lens.errors import DataError, LensError
+from stgcn_lens.errors import DataError
 
 
 def ragged(rng: np.random.Generator, lengths: list[int], features: int = 5) -> Sequences:
@@ -53,20 +53,3 @@ def test_a_clip_without_windows_is_named() -> None:
 def test_arrays_that_do_not_fit_are_refused(windows: np.ndarray, offsets: list[int], says: str) -> None:
     with pytest.raises(DataError, match=says):
         Sequences(windows, np.array(offsets))
-
-
-@pytest.mark.parametrize("tile_bytes", [1, 600, 5_000, 1 << 30])
-def test_tiles_cover_every_clip_once_within_the_budget(rng: np.random.Generator, tile_bytes: int) -> None:
-    seqs = ragged(rng, rng.integers(1, 9, 40).tolist())
-    tiles = seqs.tiles(tile_bytes)
-    assert [clip for start, stop in tiles for clip in range(start, stop)] == list(range(40))
-    for start, stop in tiles:
-        rows = int(seqs.lengths[start:stop].sum())
-        assert stop - start == 1 or 2 * rows * seqs.features * 4 + 8 * (stop - start) ** 2 <= tile_bytes
-    if tile_bytes == 1:
-        assert len(tiles) == 40
-
-
-def test_no_memory_is_refused(rng: np.random.Generator) -> None:
-    with pytest.raises(LensError, match="0 bytes"):
-        ragged(rng, [2, 3]).tiles(0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tslearn.metrics import dtw
 
 from stgcn_lens.distances import Sequences, WindowDTW
-from stgcn_lens.distances.window_dtw import cdist, pairs, path
+from stgcn_lens.distances.window_dtw import RELATIVE, cdist, pairs, path
 from stgcn_lens.errors import LensError
 from tests.reference.dtw import all_paths, window_dtw
 
@@ -29,13 +29,16 @@ def test_equals_the_literal_recursion(band: int | None, normalise: bool) -> None
     these = clips(1, 14, 7, 4)
     ours = cdist(Sequences.of(these), None, WindowDTW(normalise, band))
     literal = [[window_dtw(x, y, normalise, band) for y in these] for x in these]
-    np.testing.assert_allclose(ours, literal, rtol=1e-13)
+    np.testing.assert_allclose(ours, literal, rtol=RELATIVE)
+    i, j = np.indices(ours.shape).reshape(2, -1)
+    exact = pairs(Sequences.of(these), i, j, WindowDTW(normalise, band))
+    np.testing.assert_allclose(exact.reshape(ours.shape), literal, rtol=1e-13)
 
 
 @pytest.mark.parametrize("band", BANDS)
 def test_equals_tslearn_without_and_with_a_sakoe_chiba_band(band: int | None) -> None:
     these = clips(2, 16, 12, 9)
-    ours = cdist(Sequences.of(these), None, WindowDTW(normalise=False, band=band))
+    ours = cdist(Sequences.of([x.astype(float) for x in these]), None, WindowDTW(normalise=False, band=band))
     limits = {} if band is None else {"global_constraint": "sakoe_chiba", "sakoe_chiba_radius": band}
     theirs = [[dtw(x.astype(float), y.astype(float), **limits) for y in these] for x in these]
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
@@ -128,10 +131,43 @@ def test_a_negative_band_is_refused() -> None:
 
 def test_importing_compiles_nothing_and_loads_no_torch() -> None:
     code = (
-        "import sys, stgcn_lens.distances.window_dtw as w, stgcn_lens.graphs.nnk as n\n"
-        "compiled = [len(f.signatures) for f in (w._costs, w._kernel, n._active_set)]\n"
-        "assert compiled == [0, 0, 0], compiled\n"
+        "import sys, stgcn_lens.graphs.search, stgcn_lens.graphs.nnk\n"
+        "from numba.core.dispatcher import Dispatcher\n"
+        "ours = [module for name, module in sys.modules.items() if name.startswith('stgcn_lens')]\n"
+        "found = {f for module in ours for f in vars(module).values() if isinstance(f, Dispatcher)}\n"
+        "assert len(found) > 10 and not any(f.signatures for f in found), found\n"
         "assert 'torch' not in sys.modules and 'tslearn' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("features", [3, 1500, 6400])
+def test_quick_distances_of_float32_windows_are_good_to_a_millionth(features: int, rng: np.random.Generator) -> None:
+    # Centres far from the origin, clips close to each other, several chunks of features.
+    these = [40 + rng.normal(size=(n, features)).astype(np.float32) for n in (3, 8, 1, 5, 8)]
+    seqs = Sequences.of([x.astype(np.float32) for x in [*these, *[x * np.float32(1 + 1e-5) for x in these]]])
+    i, j = np.indices((10, 10)).reshape(2, -1)
+    quick = cdist(seqs, None, WindowDTW())
+    np.testing.assert_allclose(quick.ravel(), pairs(seqs, i, j, WindowDTW()), rtol=1e-6, atol=0)
+    assert RELATIVE < 1e-4
+
+
+@pytest.mark.parametrize("scale", [1e-40, 1e-22, 1e20, 1e30])
+def test_numbers_whose_squares_single_precision_does_not_hold(scale: float, rng: np.random.Generator) -> None:
+    seqs = Sequences.of([(scale * rng.normal(size=(n, 9))).astype(np.float32) for n in (2, 4, 1, 3)])
+    i, j = np.indices((4, 4)).reshape(2, -1)
+    exact = pairs(seqs, i, j, WindowDTW()).reshape(4, 4)
+    assert ((exact > 0) == ~np.eye(4, dtype=bool)).all()
+    np.testing.assert_allclose(cdist(seqs, None, WindowDTW()), exact, rtol=1e-6)
+    np.testing.assert_allclose(cdist(seqs, seqs, WindowDTW()), exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("setting", "value"), [("_TABLE_BYTES", 1), ("_SIDE", 1), ("_SIDE", 9), ("_WINDOWS", 1)])
+def test_how_the_work_is_cut_changes_nothing(setting: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    seqs, config = Sequences.of(clips(6, 45, 9, 30)), WindowDTW(band=1)
+    i, j = np.indices((45, 45)).reshape(2, -1)
+    whole, listed = cdist(seqs, None, config), pairs(seqs, i, j, config)
+    monkeypatch.setattr(f"stgcn_lens.distances.window_dtw.{setting}", value)
+    np.testing.assert_array_equal(cdist(seqs, None, config), whole)
+    np.testing.assert_array_equal(pairs(seqs, i, j, config), listed)

@@ -7,7 +7,8 @@ from captum.attr import LayerGradCam
 from torch import nn
 
 from stgcn_lens.activations import record
-from stgcn_lens.explain.gradcam import GradCam, grad_cam
+from stgcn_lens.explain.explanation import Explanation
+from stgcn_lens.explain.gradcam import grad_cam
 from tests.explain.mock import Mock, clips
 from tests.reference.gradcam import grad_cam as literal
 
@@ -30,7 +31,7 @@ def off(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
 
 
-def same(a: GradCam, b: GradCam) -> bool:
+def same(a: Explanation, b: Explanation) -> bool:
     return list(a.maps) == list(b.maps) and all(np.array_equal(a.maps[name], b.maps[name]) for name in a.maps)
 
 

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from stgcn_lens.errors import LensError
-from stgcn_lens.explain.gradcam import GradCam, grad_cam
+from stgcn_lens.explain.explanation import Explanation
+from stgcn_lens.explain.gradcam import grad_cam
 from tests.explain.mock import Mock, clips
 from tests.explain.test_gradcam import BLOCKS, TARGET, same
 from tests.test_activations import hooks
@@ -90,7 +91,7 @@ def test_threads_on_one_model_get_what_they_get_one_after_the_other() -> None:
     model = Mock(inplace=True).train()
     jobs = [(clips(n=1 + i % 3, t=9 + i, seed=i), i % 2 + 1) for i in range(8)]
 
-    def work(i: int) -> GradCam:
+    def work(i: int) -> Explanation:
         x, c = jobs[i]
         return grad_cam(model, x, torch.full((len(x),), c), BLOCKS[: 1 + i % 3])
 

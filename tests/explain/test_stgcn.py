@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from captum.attr import LayerIntegratedGradients
 from torch import nn
 
 from stgcn_lens.explain.gradcam import grad_cam
+from stgcn_lens.explain.gradients import layer_integrated_gradients
 from stgcn_lens.models import STGCN, STGCNConfig
 from stgcn_lens.skeleton import LAYOUTS
 from tests.explain.mock import clips
@@ -39,6 +41,17 @@ def test_every_block_equals_captum(configuration: str, layout: str) -> None:
         for name, map in ours.maps.items():
             assert map.shape == (3, -(-21 // model.strides[name]), joints, bodies)
             assert off(map, captum(model, name, x, TARGET, relu=False)) <= 1e-5
+
+
+@pytest.mark.parametrize("layout", ["ntu25", "coco17"])
+def test_integrated_gradients_of_a_block_equal_captum(layout: str) -> None:
+    model = lived_in(STGCNConfig(configuration="compact", width=4), layout).eval()
+    x = clips(t=21, m=2, v=model.layout.V)
+    ours = layer_integrated_gradients(model, x, TARGET, ["block_3", "block_6"], signed=True, steps=4, fill="zero")
+    for name, map in ours.maps.items():
+        whole = LayerIntegratedGradients(model, model.layers[name]).attribute(x, x * 0, target=TARGET, n_steps=4)
+        total = whole.detach().sum(dim=1)
+        assert off(map, total.view(3, 2, *total.shape[1:]).permute(0, 2, 3, 1).numpy()) <= 1e-4
 
 
 def test_training_state_and_hooks_are_left_alone() -> None:

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from stgcn_lens.distances import Sequences, pooled
 from stgcn_lens.errors import LensError
-from stgcn_lens.graphs import Neighbours, jaccard, linear_cka, overlap
+from stgcn_lens.graphs import Neighbours, compare, jaccard, linear_cka, overlap
+from stgcn_lens.graphs.compare import hsic, mean_windows
 
 
 def lists(indices: list[list[int]]) -> Neighbours:
@@ -52,3 +54,24 @@ def test_features_that_do_not_vary_have_no_alignment(rng: np.random.Generator) -
     assert np.isnan(linear_cka(np.ones((5, 3), np.float32), rng.normal(size=(5, 3))))
     with pytest.raises(LensError, match="two sets"):
         linear_cka(np.zeros((5, 3)), np.zeros((4, 3)))
+
+
+@pytest.mark.parametrize("shapes", [(40, 30, 21), (7, 30, 21)])
+def test_blocks_change_nothing(
+    shapes: tuple[int, int, int], rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n, d, e = shapes
+    x, y = rng.normal(size=(n, d)).astype(np.float32), rng.normal(size=(n, e)).astype(np.float32)
+    lists = np.stack([rng.permutation(50)[:6] for _ in range(n)])
+    whole = linear_cka(x, y), hsic(x, x), hsic(x, x.copy()), jaccard(lists, lists[::-1])
+    monkeypatch.setattr(compare, "_BLOCK_BYTES", 8 * n * 4)
+    parts = linear_cka(x, y), hsic(x, x), hsic(x, x.copy()), jaccard(lists, lists[::-1])
+    for ours, theirs in zip(parts, whole, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+    assert whole[1] == pytest.approx(whole[2], rel=1e-12)
+
+
+def test_features_of_a_clip_are_the_mean_of_its_windows(rng: np.random.Generator) -> None:
+    seqs = Sequences.of([rng.normal(size=(n, 5)) for n in (1, 4, 2)])
+    np.testing.assert_allclose(mean_windows(seqs), pooled.means(seqs).windows, atol=1e-7)
+    assert mean_windows(seqs).dtype == np.float32

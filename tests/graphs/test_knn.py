@@ -1,12 +1,17 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stgcn_lens.distances import DISTANCES, Pooled, Sequences, WindowDTW, window_dtw
+from stgcn_lens.distances import DISTANCES, Pooled, Sequences, WindowDTW, get_distance, window_dtw
 from stgcn_lens.errors import LensError
-from stgcn_lens.graphs.knn import Neighbours, knn
+from stgcn_lens.graphs.knn import Neighbours, knn, merge
+from stgcn_lens.graphs.search import Method, plan
 from tests.reference.dtw import window_dtw as literal
+
+METHODS: tuple[Method, ...] = get_args(Method)
 
 
 def brute(distances: np.ndarray, k: int) -> np.ndarray:
@@ -22,17 +27,66 @@ def clips(seed: int, count: int, *, coarse: bool = False) -> list[np.ndarray]:
     return [rng.normal(size=(n, 4)).astype(np.float32) for n in lengths]
 
 
+def exact(seqs: Sequences, config: object) -> np.ndarray:
+    """All distances, (N, N), from sums of differences in float64."""
+    n = len(seqs)
+    i, j = np.indices((n, n)).reshape(2, -1)
+    return get_distance(config).pairs(seqs, i, j, config).reshape(n, n)
+
+
 @pytest.mark.parametrize("name", DISTANCES)
 @pytest.mark.parametrize("k", [1, 5, 39])
-def test_equals_sorting_the_full_matrix(name: str, k: int) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_equals_sorting_the_full_matrix(name: str, k: int, method: Method) -> None:
     seqs, row = Sequences.of(clips(1, 40)), DISTANCES[name]
-    found = knn(seqs, k, row.config(), tile_bytes=2_000)
-    full = row.cdist(seqs, None, row.config())
+    found = knn(seqs, k, row.config(), method=method, tile_bytes=2_000)
+    full = exact(seqs, row.config())
     np.testing.assert_array_equal(found.indices, brute(full, k))
     np.testing.assert_array_equal(
         found.distances, np.take_along_axis(full, found.indices.astype(int), axis=1).astype(np.float32)
     )
     assert (found.indices.dtype, found.distances.dtype) == (np.int32, np.float32)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    count=st.integers(6, 70),
+    features=st.integers(1, 600),
+    scale=st.sampled_from([1e-3, 1.0, 50.0]),
+    shift=st.sampled_from([0.0, 100.0]),
+    single=st.booleans(),
+    config=st.sampled_from([WindowDTW(), WindowDTW(normalise=False), WindowDTW(band=0), WindowDTW(band=2), Pooled()]),
+    method=st.sampled_from(METHODS),
+)
+def test_copies_near_copies_and_far_origins_leave_the_lists_exact(
+    seed: int, count: int, features: int, scale: float, shift: float, single: bool, config: object, method: Method
+) -> None:
+    rng = np.random.default_rng(seed)
+    these = [shift + scale * rng.normal(size=(n, features)) for n in rng.integers(1, 12, count)]
+    for _ in range(count // 5):
+        these[rng.integers(count)] = these[rng.integers(count)].copy()
+        like = these[rng.integers(count)]
+        these[rng.integers(count)] = like + 1e-6 * rng.normal(size=like.shape)
+    seqs = Sequences.of([clip.astype(np.float32 if single else np.float64) for clip in these])
+    k = int(rng.integers(1, min(count - 1, 16) + 1))
+    full = exact(seqs, config)
+    found = knn(seqs, k, config, method=method)
+    np.testing.assert_array_equal(found.indices, brute(full, k))
+    quick = get_distance(config).cdist(seqs, None, config)
+    np.testing.assert_array_equal(quick, quick.T)
+    np.testing.assert_allclose(quick, full, rtol=1e-5, atol=0)  # what is at zero is at zero in both
+
+
+def test_the_order_in_which_units_are_merged_does_not_matter(rng: np.random.Generator) -> None:
+    seqs = Sequences.of(clips(7, 50))
+    for method in METHODS:
+        search = plan(seqs, 4, WindowDTW(), method=method, tile_bytes=2_000)
+        assert len({unit.name for unit in search.units}) == len(search.units)
+        parts = [search.run(search.units[i]) for i in rng.permutation(len(search.units))]
+        merged, whole = merge(50, 4, parts), knn(seqs, 4, WindowDTW())
+        np.testing.assert_array_equal(merged.indices, whole.indices)
+        np.testing.assert_array_equal(merged.distances, whole.distances)
 
 
 def test_agrees_with_the_literal_distance() -> None:
@@ -71,30 +125,14 @@ def test_without_any_distance_the_lowest_positions_are_the_neighbours() -> None:
     np.testing.assert_array_equal(found.indices, [[1, 2], [0, 2], [0, 1], [0, 1], [0, 1]])
 
 
-def test_no_block_is_larger_than_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    shapes = []
-
-    def watched(a: Sequences, b: Sequences | None, config: Pooled) -> np.ndarray:
-        shapes.append((len(a.windows), len(a if b is None else b)))
-        return np.zeros((len(a), len(a if b is None else b)))
-
-    row = DISTANCES["pooled"]
-    monkeypatch.setitem(DISTANCES, "pooled", type(row)(**{**vars(row), "cdist": watched}))
-    knn(Sequences.of([np.ones((1, 10), np.float32)] * 100), 3, Pooled(), tile_bytes=2_000)
-    assert max(2 * rows * 40 + 8 * rows * cols for rows, cols in shapes) <= 2_000
-    assert len(shapes) > 10
-
-
-def test_progress_counts_every_tile_once() -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_progress_rises_to_the_whole(method: Method) -> None:
     seen: list[tuple[int, int]] = []
-    knn(
-        Sequences.of(clips(5, 20)),
-        2,
-        WindowDTW(),
-        tile_bytes=1,
-        progress=lambda done, total: seen.append((done, total)),
-    )
-    assert seen == [(i, 210) for i in range(1, 211)]
+    told = lambda done, total: seen.append((done, total))  # noqa: E731
+    knn(Sequences.of(clips(5, 20)), 2, WindowDTW(), method=method, tile_bytes=2_000, progress=told)
+    assert seen == sorted(seen)
+    assert seen[-1][0] == seen[-1][1]
+    assert len({total for _, total in seen}) == 1
 
 
 @pytest.mark.parametrize("count", [1, 3])

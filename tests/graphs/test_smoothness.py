@@ -7,12 +7,11 @@ from stgcn_lens.errors import LensError
 from stgcn_lens.graphs import GraphConfig, LayerGeometry, Neighbours, NNKGraph, layer_graph, summary
 from stgcn_lens.graphs.smoothness import (
     checked_labels,
-    knn_accuracy,
     knn_floor,
     label_errors,
     laplacian_label_error,
     laplacian_raw,
-    per_class,
+    right_votes,
     row_normalised,
 )
 from tests.reference import smoothness as reference
@@ -173,10 +172,10 @@ def test_accuracy_is_the_vote_with_ties_to_the_nearest(rng: np.random.Generator)
     near, _ = graphs(seqs, 6)
     labels = rng.integers(0, 3, 50)
     expected = np.mean([reference.vote(labels[row].tolist()) == y for row, y in zip(near.indices, labels, strict=True)])
-    assert knn_accuracy(near, labels, seed=0, permutations=1).value == pytest.approx(expected)
+    assert right_votes(near, labels).mean() == pytest.approx(expected)
     # One vote each: the nearest wins although its class number is higher.
     tie = Neighbours(np.array([[1, 2], [2, 0], [0, 1]], np.int32), np.array([[1, 2]] * 3, np.float32))
-    assert knn_accuracy(tie, np.array([1, 1, 0]), seed=0, permutations=1).value == pytest.approx(1 / 3)
+    assert right_votes(tie, np.array([1, 1, 0])).tolist() == [1, 0, 0]
 
 
 def test_the_mean_number_of_neighbours_counts_weights_above_the_threshold() -> None:
@@ -201,12 +200,91 @@ def test_smaller_spread_means_smaller_error() -> None:
         assert values[-1] > values[0] + 0.2
 
 
-def test_per_class_means_weigh_up_to_the_mean(rng: np.random.Generator) -> None:
-    values, labels = rng.random(40), rng.integers(0, 4, 40)
-    by_class = per_class(values, labels, 4)
-    assert np.average([v for v in by_class if v is not None], weights=np.bincount(labels)) == pytest.approx(
-        values.mean()
-    )
+def test_per_class_means_weigh_up_to_the_mean() -> None:
+    seqs, labels = clusters(17, [12, 9, 15, 4], 1.0)
+    geometry = summary(*graphs(seqs), labels, seed=0, resamples=200, permutations=1)
+    for value, by_class in (
+        (geometry.knn_label_error, geometry.knn_label_error_per_class),
+        (geometry.nnk_label_error, geometry.nnk_label_error_per_class),
+    ):
+        assert np.average(np.array(by_class, float), weights=np.bincount(labels)) == pytest.approx(value.value)
+
+
+def test_the_laplacian_error_of_a_class_is_its_share_of_the_weight_at_its_clips() -> None:
+    seqs, labels = clusters(18, [12, 9, 1, 15], 1.0)
+    near, nnk = graphs(seqs)
+    geometry = summary(near, nnk, labels, seed=0, resamples=2, permutations=1, classes=5)
+    expected = reference.laplacian_per_class(nnk.undirected().toarray(), labels)
+    assert geometry.laplacian_label_error_per_class[:4] == pytest.approx(expected)
+    assert geometry.laplacian_label_error_per_class[4] is None
+    assert geometry.laplacian_interval_per_class[4] is None
+
+
+def test_intervals_of_a_class_are_those_of_graphs_over_resampled_clips() -> None:
+    rng = np.random.default_rng(1)
+    seqs, labels = clusters(19, [14, 10, 12], 1.3)
+    near, nnk = graphs(seqs)
+    geometry = summary(near, nnk, labels, seed=0, resamples=3000, permutations=1)
+    errors = label_errors(near.indices, row_normalised(np.ones((36, 5))), labels)
+    w = nnk.undirected().toarray()
+    means, shares = [], []
+    for _ in range(2000):
+        drawn = rng.integers(0, 36, 36)
+        own = labels[drawn] == 1
+        means.append(errors[drawn][own].mean())
+        at = w[np.ix_(drawn[own], drawn)]
+        if at.sum() > 0:
+            shares.append((at * (labels[drawn] != 1)).sum() / at.sum())
+    found = geometry.knn_interval_per_class[1], geometry.laplacian_interval_per_class[1]
+    for interval, draws in zip(found, (means, shares), strict=True):
+        assert interval is not None
+        np.testing.assert_allclose(interval, np.quantile(draws, [0.025, 0.975]), atol=0.03)
+
+
+def test_the_chance_of_a_class_is_the_mean_over_permutations() -> None:
+    rng = np.random.default_rng(2)
+    seqs, labels = clusters(20, [15, 5, 10], 1.0)
+    near, nnk = graphs(seqs)
+    rows = row_normalised(nnk.weights)
+    found = []
+    for _ in range(3000):
+        y = rng.permutation(labels)
+        found.append([label_errors(near.indices, rows, y)[y == c].mean() for c in range(3)])
+    geometry = summary(near, nnk, labels, seed=0, resamples=2, permutations=1, classes=4)
+    assert geometry.chance_per_class[:3] == pytest.approx(np.mean(found, axis=0).tolist(), abs=0.01)
+    assert geometry.chance_per_class[3] is None
+
+
+def test_chance_has_a_spread_that_holds_nearly_all_permutations() -> None:
+    rng = np.random.default_rng(3)
+    seqs, labels = clusters(21, [30, 20], 1.0)
+    near, nnk = graphs(seqs)
+    geometry = summary(near, nnk, labels, seed=0, resamples=2, permutations=1000)
+    graph = nnk.undirected()
+    own: dict[str, list[float]] = {"knn_label_error": [], "laplacian_label_error": [], "knn_accuracy": []}
+    for _ in range(1000):
+        y = rng.permutation(labels)
+        own["knn_label_error"].append((y[near.indices] != y[:, None]).mean())
+        own["laplacian_label_error"].append(laplacian_raw(graph, y) / graph.sum())
+        own["knn_accuracy"].append(right_votes(near, y).mean())
+    for name, draws in own.items():
+        value = getattr(geometry, name)
+        assert value.chance_low < value.chance < value.chance_high
+        assert (value.chance, value.chance_low, value.chance_high) == pytest.approx(
+            (np.mean(draws), *np.quantile(draws, [0.025, 0.975])), abs=0.03
+        )
+
+
+def test_a_graph_without_edges_has_no_laplacian_error() -> None:
+    seqs, labels = clusters(22, [8, 8], 1.0)
+    near, nnk = graphs(seqs)
+    empty = NNKGraph(nnk.indices, nnk.distances, np.zeros_like(nnk.weights), nnk.errors, nnk.kernel, 0.0)
+    geometry = summary(near, empty, labels, seed=0, resamples=5, permutations=3)
+    assert np.isnan(geometry.laplacian_label_error.value)
+    assert geometry.laplacian_label_error.chance is None
+    assert geometry.laplacian_label_error_per_class == (None, None)
+    assert geometry.isolated == 16
+    assert geometry.nnk_label_error.value == pytest.approx(geometry.knn_label_error.value)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +330,7 @@ def test_progress_of_a_layer_rises_to_a_hundred() -> None:
     done = [d for d, total in seen if total == 100]
     assert done == sorted(done)
     assert done[-1] == 100
-    assert len(done) == len(seen) > 5
+    assert len(done) == len(seen) > 2
 
 
 def test_the_floor_is_the_error_of_perfect_neighbours() -> None:

@@ -107,6 +107,23 @@ def test_a_folder_without_one_of_the_files_is_no_checkpoint(tmp_path, name):
     assert refusal(tmp_path).file == str(tmp_path / name)
 
 
+def test_a_file_of_weights_is_told_to_be_imported_first(tmp_path):
+    torch.save(stgcn().state_dict(), tmp_path / "st_gcn.pt")
+    with pytest.raises(CheckpointError, match="a file of weights, not a checkpoint folder; import it first") as caught:
+        load(tmp_path / "st_gcn.pt")
+    assert f"checkpoint import {tmp_path}/st_gcn.pt" in caught.value.fix
+
+
+def test_weights_of_another_kind_of_number_are_refused(tmp_path):
+    def change(weights):
+        weights["head.weight"] = weights["head.weight"].to(torch.int8)
+
+    error = refusal(reweighted(saved(tmp_path), change))
+    assert error.got == "1 of another shape or kind: head.weight of torch.int8 for torch.float32"
+    half = load(reweighted(saved(tmp_path), lambda w: w.update({"head.weight": w["head.weight"].half()})))
+    assert half.model.head.weight.dtype == torch.float32
+
+
 def test_missing_unexpected_and_misshaped_keys_are_all_listed(tmp_path):
     def change(weights):
         del weights["blocks.3.temporal.bias"]

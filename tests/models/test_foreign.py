@@ -144,7 +144,7 @@ def damaged(change):
     ("change", "message"),
     [
         (lambda w: w.clear(), "no weights in the file"),
-        (lambda w: w.pop("fcn.bias"), "half a checkpoint of released ST-GCN: a part is missing: got no 'head.bias'"),
+        (lambda w: w.pop("fcn.bias"), "half a checkpoint of released ST-GCN: a part is missing: got no 'fcn.bias'"),
         (lambda w: w.pop("A"), "half a checkpoint: no adjacency"),
         (lambda w: w.update(extra=torch.ones(2)), "parts that it does not have: got extra"),
         (lambda w: w["fcn.bias"].fill_(float("nan")), "not finite numbers"),

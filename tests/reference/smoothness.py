@@ -34,3 +34,13 @@ def laplacian_trace(w: np.ndarray, labels: np.ndarray) -> float:
 def vote(near: list[int]) -> int:
     """The class with most votes; of equals the one that is met first."""
     return max(near, key=lambda label: (near.count(label), -near.index(label)))
+
+
+def laplacian_per_class(w: np.ndarray, labels: np.ndarray) -> list[float]:
+    """For each class: weight from its clips to clips of other classes, divided by all weight at its clips."""
+    found = []
+    for c in range(int(labels.max()) + 1):
+        mine = [i for i in range(len(w)) if labels[i] == c]
+        away = sum(w[i, j] for i in mine for j in range(len(w)) if labels[j] != c)
+        found.append(away / sum(w[i, j] for i in mine for j in range(len(w))))
+    return found

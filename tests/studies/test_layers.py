@@ -1,6 +1,9 @@
+import errno
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,11 +11,14 @@ import pytest
 
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet
+from stgcn_lens.distances import Sequences
 from stgcn_lens.embeddings import EmbedConfig, embed
-from stgcn_lens.errors import LensError, RunError
-from stgcn_lens.graphs import GraphConfig
+from stgcn_lens.errors import DataError, LensError, RunError, WorkError
+from stgcn_lens.graphs import GraphConfig, linear_cka
+from stgcn_lens.parts import Parts
 from stgcn_lens.runs import Run, stage_key
 from stgcn_lens.skeleton import get_layout
+from stgcn_lens.studies import layers
 from stgcn_lens.studies.layers import GeometryConfig, graph
 from tests import tiny
 from tests.reference.dtw import window_dtw
@@ -24,6 +30,7 @@ VALUES = {"knn_label_error", "nnk_label_error", "laplacian_label_error", "knn_ac
 FIELDS = {
     *VALUES,
     *("layer", "channels", "stride", "n", "k", "laplacian_raw", "mean_nnk_neighbours", "indefinite_share", "sigma"),
+    *("cka_input", "cka_previous", "cka_clips", "refined_share"),
     *("overlap_input", "overlap_previous", "seconds", "knn_label_error_per_class", "nnk_label_error_per_class"),
 }
 
@@ -55,6 +62,7 @@ def test_layers_are_listed_in_depth_order_with_the_fields_of_the_contract(made) 
         assert row["sigma"] > 0
         assert 0 < row["mean_nnk_neighbours"] <= 4
         assert row["seconds"] > 0
+        assert 0 < row["refined_share"] <= 1
 
 
 def test_every_value_lies_in_its_range_and_interval(made) -> None:
@@ -79,6 +87,31 @@ def test_layers_overlap_with_themselves_and_the_input_has_none_before_it(made) -
         assert row["overlap_previous"]["value"] == pytest.approx(np.mean(shared))
 
 
+def test_layers_are_aligned_with_the_input_and_the_one_before_by_their_mean_windows(made) -> None:
+    table = made.read_json("layers.json")
+    means = []
+    for row in table:
+        values = np.load(made / f"embeddings/{row['layer']}/windows.npy").astype(np.float64)
+        offsets = np.load(made / f"embeddings/{row['layer']}/offsets.npy")
+        means.append(np.array([values[a:b].mean(axis=0) for a, b in pairwise(offsets)]))
+    assert (table[0]["cka_input"], table[0]["cka_previous"]) == (pytest.approx(1.0), None)
+    for row, here, before in zip(table[1:], means[1:], means, strict=False):
+        assert row["cka_clips"] == 14
+        assert row["cka_input"] == pytest.approx(linear_cka(means[0], here), rel=1e-9)
+        assert row["cka_previous"] == pytest.approx(linear_cka(before, here), rel=1e-9)
+
+
+def test_many_clips_are_aligned_by_some_of_them(monkeypatch, rng) -> None:
+    monkeypatch.setattr(layers, "ALIGNED", 30)
+    seqs = Sequences.of(list(rng.normal(size=(50, 2, 5))))
+    few = layers.gram(seqs, 0)
+    assert few.shape == (30, 30)
+    assert np.array_equal(layers.gram(seqs, 0), few)
+    assert not np.array_equal(layers.gram(seqs, 1), few)
+    assert layers.alignment(few, few) == pytest.approx(1.0)
+    assert np.isnan(layers.alignment(few, np.zeros((30, 30))))
+
+
 def test_graphs_are_the_nearest_by_the_literal_distance(made) -> None:
     for layer in ("input", "block_4", "logits"):
         stored = np.load(made / f"graphs/{layer}.npz", allow_pickle=False)
@@ -86,6 +119,7 @@ def test_graphs_are_the_nearest_by_the_literal_distance(made) -> None:
             "indices": (np.int32, (14, 4)),
             "distances": (np.float32, (14, 4)),
             "nnk_weights": (np.float32, (14, 4)),
+            "nnk_errors": (np.float64, (14,)),
         }
         values = np.load(made / f"embeddings/{layer}/windows.npy")
         clips = [values[a:b] for a, b in pairwise(np.load(made / f"embeddings/{layer}/offsets.npy"))]
@@ -158,7 +192,7 @@ def test_graphs_that_break_off_leave_the_old_ones(embedded) -> None:
     before = {path.name: path.read_bytes() for path in (embedded / "graphs").iterdir()}
 
     def stop(done: int, total: int) -> None:
-        if done == 3:
+        if done > 300:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -170,12 +204,14 @@ def test_graphs_that_break_off_leave_the_old_ones(embedded) -> None:
 
 def test_graphs_that_are_up_to_date_are_left_alone(embedded) -> None:
     config = GeometryConfig(graph=GraphConfig(k=3), resamples=10, permutations=5)
-    layers: list[tuple[int, int]] = []
-    first = graph(embedded, config, progress=lambda done, total: layers.append((done, total)))
-    assert layers == [(i, 8) for i in range(1, 9)]
+    shown: list[tuple[int, int]] = []
+    first = graph(embedded, config, progress=lambda done, total: shown.append((done, total)))
+    assert shown == sorted(shown)
+    assert {(100 * layer, 800) for layer in range(1, 9)} <= set(shown)
+    many = len(shown)
     before = (embedded / "graphs").stat().st_ino, embedded.manifest()
-    assert graph(embedded, config, progress=lambda done, total: layers.append((done, total))) == first
-    assert ((embedded / "graphs").stat().st_ino, embedded.manifest(), len(layers)) == (*before, 8)
+    assert graph(embedded, config, progress=lambda done, total: shown.append((done, total))) == first
+    assert ((embedded / "graphs").stat().st_ino, embedded.manifest(), len(shown)) == (*before, many)
 
 
 @pytest.mark.parametrize("change", ["force", "k", "missing file"])
@@ -204,6 +240,82 @@ print(torch.get_num_threads())
 """
     command = [sys.executable, "-c", code, str(embedded.path)]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "1\n"
+
+
+def test_float16_embeddings_give_the_graphs_of_the_same_numbers_in_float32(embedded) -> None:
+    config = GeometryConfig(graph=GraphConfig(k=3), resamples=10, permutations=5)
+    embed(embedded, EmbedConfig(storage="float16"))
+    graph(embedded, config)
+    found = {layer: dict(np.load(embedded / f"graphs/{layer}.npz")) for layer in LAYERS}
+    for layer in LAYERS:
+        path = embedded / f"embeddings/{layer}/windows.npy"
+        half = np.load(path)
+        assert half.dtype == np.float16
+        np.save(path, half.astype(np.float32))
+    graph(embedded, config, force=True)
+    for layer in LAYERS:
+        for name, array in dict(np.load(embedded / f"graphs/{layer}.npz")).items():
+            np.testing.assert_array_equal(found[layer][name], array)
+    assert not (embedded / "cache").exists()
+
+
+@pytest.mark.parametrize("distance", ["window_dtw", "pooled"])
+def test_torch_and_exhaustive_search_find_the_same_graphs(embedded, distance) -> None:
+    # "cpu:0" is to torch what "cpu" is, and to us a device that torch computes on, as a GPU.
+    config = GeometryConfig(graph=GraphConfig(k=3, distance=distance), resamples=10, permutations=5)
+    table = graph(embedded, config)
+    found = {layer: dict(np.load(embedded / f"graphs/{layer}.npz")) for layer in LAYERS}
+    other = replace(config, method="exhaustive")
+    for device, again in (("cpu:0", config), ("cpu", other), ("cpu:0", other)):
+        for row, wanted in zip(graph(embedded, again, device=device, force=True), table, strict=True):
+            assert row["knn_label_error"] == wanted["knn_label_error"]
+            stored = dict(np.load(embedded / f"graphs/{row['layer']}.npz"))
+            np.testing.assert_array_equal(stored["indices"], found[row["layer"]]["indices"])
+            np.testing.assert_allclose(stored["nnk_weights"], found[row["layer"]]["nnk_weights"], atol=1e-6)
+
+
+def test_a_disk_that_is_full_loses_nothing(embedded, monkeypatch) -> None:
+    config = GeometryConfig(graph=GraphConfig(k=3, tile_bytes=60), resamples=10, permutations=5)
+    sync, synced, kept = os.fsync, [], []
+    write = Parts.write
+
+    def full(number: int) -> None:
+        synced.append(number)
+        if len(synced) == 20:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(number)
+
+    def noted(self: Parts, name: str, **arrays: np.ndarray) -> None:
+        write(self, name, **arrays)
+        kept.append((self.folder.name, name))
+
+    monkeypatch.setattr(Parts, "write", noted)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WorkError, match=r"cache/graph-.*\.part: cannot write \(No space left on device\); free"):
+        graph(embedded, config)
+    before = len(kept)
+    assert before > 10
+    table = graph(embedded, config)
+    assert len(set(kept)) == len(kept) > before  # nothing was made twice
+    again = graph(embedded, config, force=True)
+    for row in (*table, *again):
+        del row["seconds"]
+    assert table == again
+
+
+@pytest.mark.parametrize("storage", ["float32", "float16"])
+def test_a_number_in_an_embedding_that_is_none_names_clip_and_layer(embedded, storage) -> None:
+    embed(embedded, EmbedConfig(storage=storage))
+    path = embedded / "embeddings/block_3/windows.npy"
+    spoilt, offsets = np.load(path), np.load(embedded / "embeddings/block_3/offsets.npy")
+    spoilt[offsets[5] : offsets[6], 7] = np.nan
+    np.save(path, spoilt)
+    wanted = (
+        r"clip 7: features at layer 'block_3' are not finite: got 1 of \d+ numbers .* run: stgcn-lens embed .* --force"
+    )
+    with pytest.raises(DataError, match=wanted):
+        graph(embedded, GeometryConfig(graph=GraphConfig(k=3), resamples=10, permutations=5))
+    assert not (embedded / "graphs").exists()
 
 
 def test_the_summary_returned_is_the_one_on_disk(made) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ from stgcn_lens.errors import LensError, RunError
 from stgcn_lens.explain.evaluate import LocalisationConfig, average_precision
 from stgcn_lens.explain.gradcam import grad_cam
 from stgcn_lens.explain.upsample import to_clip, to_frames
+from stgcn_lens.models.checkpoints import load
 from stgcn_lens.runs import Run
 from stgcn_lens.studies.saliency import ExplainConfig, explain
 from tests import tiny
@@ -81,7 +83,7 @@ def test_files_are_those_of_the_contract(source, explained) -> None:
     assert [row["layer"] for row in about["layers"]] == BLOCKS
     assert [row["stride"] for row in about["layers"]] == [source[1].strides[layer] for layer in BLOCKS]
     assert sorted(path.name for path in (explained / "saliency").iterdir()) == sorted(
-        [*BLOCKS, "saliency.json", "localisation.json"]
+        [*BLOCKS, "saliency.json", "localisation.json", "aggregates.json"]
     )
     for row in about["layers"]:
         values = np.load(explained / f"saliency/{row['layer']}/maps.npy", mmap_mode="r", allow_pickle=False)
@@ -110,6 +112,26 @@ def test_class_by_joint_is_the_mean_of_maps_scaled_to_one_under_the_predicted_cl
                 np.testing.assert_allclose(table[label], np.mean(found, axis=0), rtol=1e-5, atol=1e-6)
             else:
                 assert np.isnan(table[label]).all()
+
+
+def test_aggregates_are_those_of_the_table(source, explained) -> None:
+    layout, found = source[1].layout, explained.read_json("saliency/aggregates.json")
+    assert [row["layer"] for row in found] == BLOCKS
+    predicted = [int(tiny.table(explained)[n]["predicted"]) for n in np.load(explained / "embeddings/clips.npy")]
+    for row in found:
+        folder = explained / "saliency" / row["layer"]
+        table, parts = np.load(folder / "class_by_joint.npy"), np.load(folder / "class_by_part.npy")
+        assert (parts.dtype, parts.shape) == (np.float32, (len(tiny.CLASSES), len(layout.parts)))
+        for number, joints in enumerate(layout.parts.values()):
+            np.testing.assert_allclose(parts[:, number], table[:, list(joints)].mean(axis=1), rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(list(row["joints"].values()), table[predicted].mean(axis=0), rtol=1e-5, atol=1e-7)
+        silent = [not map.any() for map in maps(explained, row["layer"])]
+        assert sum(row["no_evidence"].values()) == sum(silent)
+        counted = {name: (about["clips"], about["without_evidence"]) for name, about in row["classes"].items()}
+        assert counted == {
+            tiny.CLASSES[c]: (predicted.count(c), sum(s for s, p in zip(silent, predicted, strict=True) if p == c))
+            for c in sorted(set(predicted))
+        }
 
 
 def test_localisation_scores_the_maps_on_the_frames_of_the_clips(source, explained) -> None:
@@ -219,3 +241,19 @@ def test_what_breaks_off_leaves_nothing_half_written(embedded) -> None:
 def test_an_impossible_batch_is_refused() -> None:
     with pytest.raises(LensError, match=r"impossible batch: got 0, expected >= 1"):
         ExplainConfig(batch=0)
+
+
+def test_a_network_may_be_given_and_another_one_makes_the_maps_anew(embedded, monkeypatch) -> None:
+    explain(embedded, ExplainConfig())
+    own = np.load(embedded / "saliency/block_1/maps.npy")
+    loaded = load(embedded.path)
+    monkeypatch.setattr("stgcn_lens.embeddings.load", lambda *_, **__: pytest.fail("the run's own was read"))
+    before = embedded.manifest()
+    assert explain(embedded, ExplainConfig(), network=loaded) == BLOCKS
+    assert embedded.manifest() == before  # it is the run's own: up to date
+    explain(embedded, ExplainConfig(), network=loaded, force=True)
+    assert np.array_equal(np.load(embedded / "saliency/block_1/maps.npy"), own)
+    other = dataclasses.replace(loaded, model=tiny.model(width=1, seed=1), hash="another")
+    explain(embedded, ExplainConfig(), network=other)
+    assert not np.array_equal(np.load(embedded / "saliency/block_1/maps.npy"), own)
+    assert embedded.manifest()["stages"]["explain"]["inputs"]["network"] == "another"

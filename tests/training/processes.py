@@ -18,10 +18,11 @@ import torch
 
 from stgcn_lens.errors import LensError
 from stgcn_lens.models import MODELS
+from stgcn_lens.processes import processes
 from stgcn_lens.runs import Run
 from stgcn_lens.skeleton import get_layout
 from stgcn_lens.training import Step, TrainJob, train
-from stgcn_lens.training.distributed import add_gradients, processes
+from stgcn_lens.training.distributed import add_gradients
 from stgcn_lens.training.shared_norm import shared
 from tests.training.clips import clip_set, job, splits
 

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from stgcn_lens.cli import main
-from stgcn_lens.training.distributed import ALONE, launched
+from stgcn_lens.processes import ALONE, launched
 from tests.training.clips import clip_set
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +99,7 @@ def test_a_fault_of_another_process_is_told_too(trained):
     assert ends(trained)["one"] == [1, 2]
     said = (trained / "said.txt").read_text()
     assert said.count("process 1: LensError: only here") == 1
-    assert "process 0: WorkError: the other processes of this training are gone" in said
+    assert "process 0: WorkError: the other processes are gone" in said
 
 
 def test_one_process_is_alone_whatever_the_environment_says(monkeypatch):

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from stgcn_lens.errors import LensError
+from stgcn_lens.processes import Group
 from stgcn_lens.skeleton import get_layout
 from stgcn_lens.training import TrainConfig, choose, train
 from stgcn_lens.training.augment import Share, augment
 from stgcn_lens.training.board import FOLDER
-from stgcn_lens.training.distributed import Group
 from stgcn_lens.training.feed import feed
 from stgcn_lens.training.prepared import Prepared
 from stgcn_lens.training.steps import parts
