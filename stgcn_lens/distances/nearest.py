@@ -42,20 +42,20 @@ def nearest(
     in_threads(lambda begin, end: _smallest(bounds, begin, end, first), rows)
     places = table.measured(np.repeat(start + np.arange(rows), k), others + first.ravel()).reshape(rows, k)
     limit = table.high[places].max(axis=1)
-    # At distance zero the k lowest positions are taken already.
-    wanted = (bounds <= limit[:, None]) & (limit > 0)[:, None] & np.isfinite(bounds)
-    wanted[np.arange(rows)[:, None], first] = False
-    counts = k + wanted.sum(axis=1)
+    counts = np.empty(rows, dtype=np.int64)
+    in_threads(lambda begin, end: _count(bounds, limit, k, begin, end, counts), rows)
     positions, distances = np.empty((rows, k), dtype=np.int64), np.empty((rows, k))
     begin = 0
     for end in _edges(counts, _ENTRIES):
-        row, other = wanted[begin:end].nonzero()
-        row = np.concatenate([np.repeat(np.arange(end - begin), k), row])
-        other = others + np.concatenate([first[begin:end].ravel(), other])
+        starts = np.concatenate([[0], np.cumsum(counts[begin:end])])
+        row, other = np.repeat(np.arange(end - begin), counts[begin:end]), np.empty(starts[-1], dtype=np.int64)
+        part = slice(begin, end)
+        _list(bounds[part], limit[part], first[part], starts, other)
+        other += others
         pair = table.measured(start + begin + row, other)
         # The k-th smallest upper end of each clip, and who is not above it.
         order = np.lexsort((table.high[pair], row))
-        nth = order[np.cumsum(counts[begin:end]) - counts[begin:end] + k - 1]
+        nth = order[starts[:-1] + k - 1]
         able = table.low[pair] <= table.high[pair[nth]][row]
         row, other, pair = row[able], other[able], pair[able]
         exact = table.settled(pair)
@@ -191,6 +191,30 @@ def _smallest(bounds, first, last, out):  # type: ignore[no-untyped-def]
                 out[row, count] = place
                 count += 1
             place += 1
+
+
+@njit(nogil=True, cache=True)
+def _count(bounds, limit, k, first, last, counts):  # type: ignore[no-untyped-def]
+    # How many clips can be nearer than the limit. At distance zero the k lowest positions are taken already.
+    for row in range(first, last):
+        count = 0
+        for place in range(bounds.shape[1]):
+            count += bounds[row, place] <= limit[row] and bounds[row, place] < np.inf
+        counts[row] = count if limit[row] > 0 else k
+
+
+@njit(nogil=True, cache=True)
+def _list(bounds, limit, smallest, starts, out):  # type: ignore[no-untyped-def]
+    # The places of these clips.
+    for row in range(len(bounds)):
+        at = starts[row]
+        if limit[row] > 0:
+            for place in range(bounds.shape[1]):
+                if bounds[row, place] <= limit[row] and bounds[row, place] < np.inf:
+                    out[at] = place
+                    at += 1
+        else:
+            out[at : starts[row + 1]] = smallest[row]
 
 
 @njit(nogil=True, cache=True)
