@@ -20,7 +20,7 @@ def ragged(seed: int, count: int, features: int, kind: type = np.float32) -> Seq
     rng = np.random.default_rng(seed)
     # Some directions matter more than others, as in a network.
     strength = np.exp(-np.arange(features) / 8)
-    return Sequences.of([(rng.normal(size=(n, features)) * strength).astype(kind) for n in rng.integers(1, 9, count)])
+    return Sequences.of([(rng.normal(size=(n, features)) * strength).astype(kind) for n in rng.integers(1, 24, count)])
 
 
 @settings(max_examples=60, deadline=None)
