@@ -1,6 +1,6 @@
 """One network on each of four streams (joint, bone, and the motion of either), and what their sum gains.
 
-    python analyses/four_streams.py DATA OUT [--precision bf16]
+    python analyses/four_streams.py DATA OUT
 
 OUT gets a run folder for each stream and seed, and fused_0.json ... with the sums of softmax, weights 2 2 1 1. A
 training that is there is not done again.
