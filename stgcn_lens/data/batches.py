@@ -1,10 +1,11 @@
 """Prepared clips in batches, read from the set one batch at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.transforms import Preprocessing, prepare
 
@@ -23,13 +24,20 @@ class Batch:
 
 
 def batches(
-    clipset: ClipSet, indices: Sequence[int] | np.ndarray, prep: Preprocessing, bodies: int, size: int
+    clipset: ClipSet,
+    indices: Sequence[int] | np.ndarray,
+    prep: Preprocessing,
+    bodies: int,
+    size: int,
+    *,
+    change: Callable[[Clip], Clip] | None = None,
 ) -> Iterator[Batch]:
-    """The chosen clips in their order, `size` at a time."""
+    """The chosen clips in their order, `size` at a time; `change` is done to each as it was recorded."""
     indices = np.asarray(indices, dtype=np.int64)
     for begin in range(0, len(indices), size):
         chosen = indices[begin : begin + size]
-        samples = [prepare(clipset[int(i)], prep, bodies) for i in chosen]
+        recorded = (clipset[int(i)] for i in chosen)
+        samples = [prepare(change(clip) if change else clip, prep, bodies) for clip in recorded]
         yield Batch(
             clips=chosen,
             x=np.stack([sample.x for sample in samples]),
