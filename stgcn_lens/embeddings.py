@@ -96,13 +96,7 @@ def embed(
     inputs = {"train": run.key("train"), "weights": str(run.manifest()["stages"]["train"].get("weights"))}
     if network is not None:
         inputs["weights"] = network.hash
-    sides = ("train", "val", "test") if config.split == "all" else (config.split,)
-    # A clip without a label would have no place in any label error.
-    chosen = np.array(
-        [i for i, row in enumerate(read_clips(run)) if row["split"] in sides and row["label"]], dtype=np.int64
-    )
-    if len(chosen) == 0:
-        raise RunError(f"no labelled clip in split '{config.split}'", file=run / "clips.csv", got=0, expected=">= 1")
+    chosen = labelled(run, config.split)
     key = stage_key(config, inputs)
     done = run.fresh("embed", key, "embeddings/clips.npy", "embeddings/layers.json") and not force
     if group.agreed(done):
@@ -132,6 +126,20 @@ def embed(
         clear(run.path, "embed")
     group.meet()
     return len(chosen)
+
+
+def labelled(run: Run, split: str) -> np.ndarray:
+    """Rows of clips.csv of the split, (N,) int64; a clip without a label has no place in any label error.
+
+    Raises
+    ------
+    RunError : there is none.
+    """
+    sides = ("train", "val", "test") if split == "all" else (split,)
+    found = [i for i, row in enumerate(read_clips(run)) if row["split"] in sides and row["label"]]
+    if not found:
+        raise RunError(f"no labelled clip in split '{split}'", file=run / "clips.csv", got=0, expected=">= 1")
+    return np.array(found, dtype=np.int64)
 
 
 def _fill(

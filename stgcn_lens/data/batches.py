@@ -7,7 +7,7 @@ import numpy as np
 
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet
-from stgcn_lens.data.transforms import Preprocessing, prepare
+from stgcn_lens.data.transforms import Preprocessing, Sample, prepare
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,14 +30,13 @@ def batches(
     bodies: int,
     size: int,
     *,
-    change: Callable[[Clip], Clip] | None = None,
+    make: Callable[[Clip], Sample] | None = None,
 ) -> Iterator[Batch]:
-    """The chosen clips in their order, `size` at a time; `change` is done to each as it was recorded."""
+    """The chosen clips in their order, `size` at a time; `make` prepares one, by default as `prepare` does."""
     indices = np.asarray(indices, dtype=np.int64)
     for begin in range(0, len(indices), size):
         chosen = indices[begin : begin + size]
-        recorded = (clipset[int(i)] for i in chosen)
-        samples = [prepare(change(clip) if change else clip, prep, bodies) for clip in recorded]
+        samples = [make(clipset[int(i)]) if make else prepare(clipset[int(i)], prep, bodies) for i in chosen]
         yield Batch(
             clips=chosen,
             x=np.stack([sample.x for sample in samples]),
