@@ -1,7 +1,8 @@
 """Disturbs the clips of a run in doses and tells what becomes of answers, geometry and maps at every layer.
 
 Into RUN/studies/: noise.json, noise.csv and one figure a kind. A study that was interrupted goes on when the same
-command is given again. With --beside a second network, such as one trained with --noise-db, is studied under the same noise.
+command is given again. With --beside a second network, such as one trained with --noise-db, is studied under the same
+noise.
 """
 
 from dataclasses import dataclass, field

@@ -21,7 +21,7 @@ def dose_response(levels: Sequence[str], panels: Mapping[str, Sequence[Series]],
     Parameters
     ----------
     levels : names of the levels, clean first.
-    panels : what is drawn -> its lines, one value a level; NaN leaves a gap (what is compared with clean has none there).
+    panels : what is drawn -> its lines, one value a level; NaN leaves a gap.
     """
     rows = -(-len(panels) // _COLUMNS)
     with mpl.rc_context(_STYLE):
@@ -41,11 +41,6 @@ def dose_response(levels: Sequence[str], panels: Mapping[str, Sequence[Series]],
 
 
 def _least(series: Sequence[Series]) -> float:
-    """The lowest point of the lines and their bands."""
-    parts = [
-        np.asarray(each, dtype=float).ravel()
-        for line in series
-        for each in (line.values, line.low, line.high)
-        if each is not None
-    ]
-    return float(np.nanmin([part[np.isfinite(part)].min(initial=0.0) for part in parts], initial=0.0))
+    """The lowest point of the lines and their bands; NaN counts as none."""
+    ends = [np.asarray(end, dtype=float) for line in series for end in (line.values, line.low) if end is not None]
+    return min((float(end[np.isfinite(end)].min(initial=0.0)) for end in ends), default=0.0)

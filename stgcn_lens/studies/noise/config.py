@@ -1,7 +1,7 @@
 """What is disturbed, how, and with which windows and graphs it is looked at."""
 
-from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from stgcn_lens.data.noise import NOISES as KINDS
 from stgcn_lens.data.noise import Noise, checked, get_noise
@@ -9,7 +9,7 @@ from stgcn_lens.embeddings import EmbedConfig
 from stgcn_lens.errors import LensError
 from stgcn_lens.graphs import GraphConfig
 from stgcn_lens.runs import Run
-from stgcn_lens.studies.analysed import graph_config
+from stgcn_lens.studies.settings import embedding, geometry
 
 Applied = Literal["recorded", "cleaned"]
 
@@ -75,9 +75,5 @@ class Settings:
 
     @classmethod
     def of(cls, run: Run) -> "Settings":
-        """Those of the run's stages `embed` and `graph`; where these are not finished, their defaults."""
-        stages = run.manifest()["stages"]
-        done = [name for name in ("embed", "graph") if stages.get(name, {}).get("status") == "done"]
-        told: dict[str, Any] = stages["embed"]["config"] if "embed" in done else {}
-        embed = EmbedConfig(**{f.name: told[f.name] for f in fields(EmbedConfig) if f.name in told})
-        return cls(embed, graph_config(run) if "graph" in done else GraphConfig())
+        """Those of the run's stages `embed` and `graph`; where there are none, their defaults."""
+        return cls(embedding(run), geometry(run).graph)
