@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 
 import numpy as np
@@ -83,6 +83,7 @@ def answers(ground: Ground, subject: Subject, parts: Parts, done: Callable[[], N
     began = time.perf_counter()
     calm = see()
     at_rest, neighbours = count(calm, seconds=time.perf_counter() - began)
+    calm = replace(calm, windows={})  # of all that is kept the largest, and no longer needed
     done()
     noisy: dict[tuple[str, float | None], dict[int, Measured]] = {}
     for kind, level, seed in ground.plan:
