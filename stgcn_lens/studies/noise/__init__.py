@@ -85,9 +85,12 @@ def study(
     with run.stage(STAGE, config=config, inputs=inputs, device=device) as record:
         if force:
             clear(run.path, STAGE)
-        work = fingerprint(key, device.partition(":")[0], *versions().values()).hexdigest()
-        parts = open_parts(run.path, STAGE, work)
-        found = [answers(ground, each, parts.inside(f"network_{i}"), done) for i, each in enumerate(subjects)]
+        # A finished condition is worth as much for another choice of kinds, levels, seeds and second network.
+        about = stage_key(config.measured, {"settings": inputs["settings"], "clips": _clips(ground)})
+        parts = open_parts(
+            run.path, STAGE, fingerprint(about, device.partition(":")[0], *versions().values()).hexdigest()
+        )
+        found = [answers(ground, each, parts.inside(each.network.hash), done) for each in subjects]
         result = _result(ground, subjects, found, affected)
         result["seconds"]["total"] = time.perf_counter() - began
         for kind, (figure, text) in figures(result).items():
@@ -238,3 +241,8 @@ def _remarks(labels: np.ndarray, k: int, floor: float) -> list[str]:
     if not small:
         return []
     return [f"{small} classes have {k} clips or fewer: the kNN label error cannot fall below {floor:.3f}"]
+
+
+def _clips(ground: Ground) -> str:
+    """Fingerprint of the clips under analysis and the side of each."""
+    return str(fingerprint(ground.clips.fingerprint(), str(ground.chosen.tolist())).hexdigest())

@@ -1,6 +1,6 @@
 """What is disturbed, how, and with which windows and graphs it is looked at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from stgcn_lens.data.noise import NOISES as KINDS
@@ -49,6 +49,11 @@ class NoiseConfig:
         if self.resamples < 1 or self.batch < 1:
             got = f"resamples {self.resamples}, batch {self.batch}"
             raise LensError("impossible study", got=got, expected="both >= 1")
+
+    @property
+    def measured(self) -> "NoiseConfig":
+        """The same with those settings at their default that no single condition depends on."""
+        return replace(self, kinds=(), levels=(), seeds=(0,), batch=1)
 
     @property
     def rows(self) -> tuple[Noise, ...]:
