@@ -85,11 +85,7 @@ def study(
     with run.stage(STAGE, config=config, inputs=inputs, device=device) as record:
         if force:
             clear(run.path, STAGE)
-        # A finished condition is worth as much for another choice of kinds, levels, seeds and second network.
-        about = stage_key(config.measured, {"settings": inputs["settings"], "clips": _clips(ground)})
-        parts = open_parts(
-            run.path, STAGE, fingerprint(about, device.partition(":")[0], *versions().values()).hexdigest()
-        )
+        parts = open_parts(run.path, STAGE, _work(ground, inputs["settings"]))
         found = [answers(ground, each, parts.inside(each.network.hash), done) for each in subjects]
         result = _result(ground, subjects, found, affected)
         result["seconds"]["total"] = time.perf_counter() - began
@@ -243,6 +239,11 @@ def _remarks(labels: np.ndarray, k: int, floor: float) -> list[str]:
     return [f"{small} classes have {k} clips or fewer: the kNN label error cannot fall below {floor:.3f}"]
 
 
-def _clips(ground: Ground) -> str:
-    """Fingerprint of the clips under analysis and the side of each."""
-    return str(fingerprint(ground.clips.fingerprint(), str(ground.chosen.tolist())).hexdigest())
+def _work(ground: Ground, settings: str) -> str:
+    """Fingerprint of all but the network that a condition is made from.
+
+    A finished one is worth as much for another choice of kinds, levels and seeds, and beside another network.
+    """
+    inputs = {"settings": settings, "clips": ground.clips.fingerprint(), "chosen": str(ground.chosen.tolist())}
+    key = stage_key(ground.config.measured, inputs)
+    return str(fingerprint(key, ground.device.partition(":")[0], *versions().values()).hexdigest())

@@ -181,20 +181,26 @@ def numbers(result: dict) -> list:
     return [{k: v for k, v in result.items() if k not in ("seconds", "run", "networks")}, networks]
 
 
-def test_an_interrupted_study_goes_on_where_it_was(copy, result, monkeypatch) -> None:
-    def interrupt(done: int, total: int) -> None:
-        assert total == 1 + 4
-        if done == 3:
+def stop_after(conditions: int):
+    def progress(done: int, total: int) -> None:
+        if done == conditions:
             raise KeyboardInterrupt
 
+    return progress
+
+
+def test_an_interrupted_study_goes_on_where_it_was(copy, result, monkeypatch) -> None:
     with pytest.raises(KeyboardInterrupt):
-        study(copy, CONFIG, progress=interrupt)
+        study(copy, CONFIG, progress=stop_after(3))
     assert copy.manifest()["stages"]["study-noise"]["status"] == "failed"
     assert not (copy / "studies").exists()
     looked, look = [], noise.work.look
     monkeypatch.setattr(noise.work, "look", lambda *given, **how: (looked.append(1), look(*given, **how))[1])
+    with pytest.raises(KeyboardInterrupt):
+        study(copy, replace(CONFIG, seeds=(0, 1, 5), levels=(3.0, 20.0)), progress=stop_after(4))
+    assert len(looked) == 1 + 1  # the clean clips, and seed 5: the others serve another choice of seeds, too
     assert numbers(study(copy, CONFIG)) == numbers(result)
-    assert len(looked) == 1 + 2  # the clean clips, and the two conditions that were left
+    assert len(looked) == 2 + 1 + 2  # the clean clips, and the two conditions that were left
     assert not (copy / "cache").exists()
 
 
