@@ -29,7 +29,7 @@ from stgcn_lens.parts import Parts, clear, open_parts
 from stgcn_lens.processes import ALONE, Group
 from stgcn_lens.runs import Run, stage_key
 from stgcn_lens.shelf import Piece, Shelf, put_together
-from stgcn_lens.windows import How, cut, extent, frame_features
+from stgcn_lens.windows import How, windows
 
 Item = TypeVar("Item")
 _KEEP = 20.0  # seconds of work that a killed process loses at most (ours)
@@ -96,13 +96,7 @@ def embed(
     inputs = {"train": run.key("train"), "weights": str(run.manifest()["stages"]["train"].get("weights"))}
     if network is not None:
         inputs["weights"] = network.hash
-    sides = ("train", "val", "test") if config.split == "all" else (config.split,)
-    # A clip without a label would have no place in any label error.
-    chosen = np.array(
-        [i for i, row in enumerate(read_clips(run)) if row["split"] in sides and row["label"]], dtype=np.int64
-    )
-    if len(chosen) == 0:
-        raise RunError(f"no labelled clip in split '{config.split}'", file=run / "clips.csv", got=0, expected=">= 1")
+    chosen = labelled(run, config.split)
     key = stage_key(config, inputs)
     done = run.fresh("embed", key, "embeddings/clips.npy", "embeddings/layers.json") and not force
     if group.agreed(done):
@@ -132,6 +126,20 @@ def embed(
         clear(run.path, "embed")
     group.meet()
     return len(chosen)
+
+
+def labelled(run: Run, split: str) -> np.ndarray:
+    """Rows of clips.csv of the split, (N,) int64; a clip without a label has no place in any label error.
+
+    Raises
+    ------
+    RunError : there is none.
+    """
+    sides = ("train", "val", "test") if split == "all" else (split,)
+    found = [i for i, row in enumerate(read_clips(run)) if row["split"] in sides and row["label"]]
+    if not found:
+        raise RunError(f"no labelled clip in split '{split}'", file=run / "clips.csv", got=0, expected=">= 1")
+    return np.array(found, dtype=np.int64)
 
 
 def _fill(
@@ -219,29 +227,32 @@ def _embed_batch(loaded: Loaded, batch: Batch, config: EmbedConfig, device: str)
 
 def _on_device(loaded: Loaded, batch: Batch, config: EmbedConfig, device: str) -> dict[str, Piece]:
     model = loaded.model
-    n, m = len(batch.x), batch.x.shape[-1]
     found, counts, channels = [], [], []
-    with torch.inference_mode(), _plain_float32(device), evaluating(model), record(model, model.layers) as kept:  # type: ignore[arg-type]
+    with torch.inference_mode(), plain_float32(device), evaluating(model), record(model, model.layers) as kept:  # type: ignore[arg-type]
         x = torch.from_numpy(batch.x)
         logits = model((x.pin_memory() if device.startswith("cuda") else x).to(device, non_blocking=True))
         for name in model.layers:
-            activation, stride = kept[name].float(), model.strides[name]
-            by_clip = activation.unflatten(0, (n, m))
-            features = frame_features(by_clip, batch.present, batch.frames, stride)
-            span, step = extent(config.window, config.stride, stride)
-            rows, count = cut(features, -(-batch.frames // stride), span, step, config.how)
+            rows, count = windows(
+                kept[name],
+                batch.present,
+                batch.frames,
+                stride=model.strides[name],
+                window=config.window,
+                window_stride=config.stride,
+                how=config.how,
+            )
             found.append(rows)
             counts.append(count)
-            channels.append(activation.shape[1])
+            channels.append(kept[name].shape[1])
         found.append(logits.float())
-        counts.append(np.ones(n, dtype=np.int64))
+        counts.append(np.ones(len(batch.x), dtype=np.int64))
         channels.append(logits.shape[1])
         whole = torch.cat([rows.flatten() for rows in found]).cpu().numpy()
     edges = np.cumsum([0, *(rows.numel() for rows in found)])
     out = {}
     for place, name in enumerate([*model.layers, "logits"]):
-        windows = whole[edges[place] : edges[place + 1]].reshape(found[place].shape)
-        out[name] = Piece(windows, counts[place], channels[place])
+        own = whole[edges[place] : edges[place + 1]].reshape(found[place].shape)
+        out[name] = Piece(own, counts[place], channels[place])
     return out
 
 
@@ -256,7 +267,7 @@ def ahead(items: Iterable[Item]) -> Iterator[Item]:
 
 
 @contextmanager
-def _plain_float32(device: str) -> Iterator[None]:
+def plain_float32(device: str) -> Iterator[None]:
     """Convolutions and products on a GPU with all bits of float32, as on a CPU: TF32 keeps 10 of the 23.
 
     Else neighbours would depend on the device.

@@ -14,6 +14,28 @@ from stgcn_lens.data.rows import rows
 How = Literal["mean", "concatenate"]
 
 
+def windows(
+    activation: torch.Tensor,
+    present: np.ndarray,
+    frames: np.ndarray,
+    *,
+    stride: int,
+    window: int,
+    window_stride: int | None,
+    how: How,
+) -> tuple[torch.Tensor, np.ndarray]:
+    """Windows of a batch of clips at a layer, one clip after the other, and how many each has; see `cut`.
+
+    Parameters
+    ----------
+    activation : (n * M, C_l, T_l, V), what the layer put out.
+    present, frames, stride : see `frame_features`.
+    window, window_stride : input frames of a window, and from one to the next, see `extent`.
+    """
+    features = frame_features(activation.float().unflatten(0, (len(frames), -1)), present, frames, stride)
+    return cut(features, -(-frames // stride), *extent(window, window_stride, stride), how)
+
+
 def frame_features(activation: torch.Tensor, present: np.ndarray, frames: np.ndarray, stride: int) -> torch.Tensor:
     """Each clip's rows at a layer, mean over the bodies present: (n, M, C_l, T_l, V) -> (n, longest, C_l * V).
 

@@ -15,6 +15,7 @@ from stgcn_lens.embeddings import EmbedConfig
 from stgcn_lens.graphs import GraphConfig
 from stgcn_lens.models import STGCNConfig
 from stgcn_lens.studies.layers import GeometryConfig
+from stgcn_lens.studies.noise import NoiseConfig
 from stgcn_lens.training import TrainConfig, TrainJob
 from tests.data import people
 from tests.data.makers import msr_action3d as msr
@@ -128,3 +129,20 @@ def test_the_recipe_of_a_network_of_ones_own_goes_through_and_goes_on_where_it_w
     assert [stage["status"] for stage in stages.values()] == ["done"] * 5
     module.main()
     assert json.loads((run / "manifest.json").read_text())["stages"] == stages
+
+
+@pytest.mark.long
+def test_the_recipe_of_noise_trains_two_networks_and_studies_both(tmp_path, monkeypatch, capsys) -> None:
+    module, data, out = load(ROOT / "analyses/utd_mhad_noise.py"), tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    for i, (a, s, t) in enumerate((a, s, t) for a in (1, 2, 3) for s in (1, 2, 3, 4) for t in (1, 2, 3)):
+        utd.write(people.clip(14, layout="kinect20", seed=i), data, f"a{a}_s{s}_t{t}_skeleton")
+    monkeypatch.setattr(module, "JOB", JOB)
+    monkeypatch.setattr(module, "STUDY", NoiseConfig(kinds=("gaussian",), levels=(20.0,), seeds=(0,), resamples=10))
+    monkeypatch.setattr(sys, "argv", ["utd_mhad_noise.py", str(data), str(out)])
+    module.main()
+    assert "noisy (trained with noise down to 10 dB)" in capsys.readouterr().out
+    found = json.loads((out / "plain/studies/noise.json").read_text())
+    assert [network["noise_db"] for network in found["networks"]] == [None, 10.0]
+    module.main()
+    assert "(unchanged, skipped)" in capsys.readouterr().out

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from stgcn_lens.data.transforms import Preprocessing, prepare
-from stgcn_lens.embeddings import EmbedConfig, _plain_float32, ahead, embed, open_model
+from stgcn_lens.embeddings import EmbedConfig, ahead, embed, open_model, plain_float32
 from stgcn_lens.errors import DataError, LensError, RunError
 from stgcn_lens.graphs import GraphConfig
 from stgcn_lens.models.checkpoints import load
@@ -227,7 +227,7 @@ def test_the_same_items_come_from_a_thread_and_an_error_where_it_happened() -> N
 def test_gpu_arithmetic_is_that_of_the_cpu_and_set_back() -> None:
     places = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)
     before = [place.fp32_precision for place in places]
-    with _plain_float32("cuda:0"):
+    with plain_float32("cuda:0"):
         assert [place.fp32_precision for place in places] == ["ieee", "ieee"]
     assert [place.fp32_precision for place in places] == before
 

@@ -10,11 +10,10 @@ _LASTING = 0.5  # ours: for a shorter share of its time nobody takes the place o
 def points(clip: Clip, body: int) -> np.ndarray:
     """Positions of one body in the frames it is present in, (F, V, D), NaN where a 2-D joint was not detected.
 
-    D is the number of spatial channels: 3, or 2 for layouts whose third channel is a score.
+    D is the number of spatial channels, `Clip.dims`.
     """
-    dims = min(clip.skeleton.dims, clip.xyz.shape[0])
     here = clip.xyz[..., body][:, clip.valid[:, body]].astype(np.float64)
-    position = here[:dims]
+    position = here[: clip.dims]
     if clip.skeleton.dims == 2 and here.shape[0] == 3:
         position = np.where(here[2] > 0, position, np.nan)
     return position.transpose(1, 2, 0)

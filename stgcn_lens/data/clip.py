@@ -62,6 +62,11 @@ class Clip:
         """Number of body slots, M."""
         return self.xyz.shape[3]
 
+    @property
+    def dims(self) -> int:
+        """Number of spatial channels, D: 3, or 2 for layouts whose third channel is a score."""
+        return min(self.skeleton.dims, self.xyz.shape[0])
+
     def replace(self, **changes: object) -> "Clip":
         """The same clip with some fields changed."""
         return replace(self, **changes)  # type: ignore[arg-type]

@@ -44,7 +44,7 @@ def repair(clip: Clip, max_gap: int = GAP) -> tuple[Clip, list[str]]:
         if over:
             long.append((int(here[over[0][0]]), joint, body, over[0][1] - over[0][0]))
             continue
-        for channel in range(_dims(clip)):
+        for channel in range(clip.dims):
             track = xyz[channel, :, joint, body]  # a view
             track[here[wrong]] = np.interp(here[wrong], here[~wrong], track[here[~wrong]])
         if _has_score(clip):
@@ -158,11 +158,6 @@ def _frames(count: int) -> str:
 def _some(joints: list[str]) -> str:
     more = f" and {len(joints) - _NAMED} more joints" if len(joints) > _NAMED else ""
     return ", ".join(joints[:_NAMED]) + more
-
-
-def _dims(clip: Clip) -> int:
-    """Number of spatial channels."""
-    return min(clip.skeleton.dims, clip.xyz.shape[0])
 
 
 def _has_score(clip: Clip) -> bool:

@@ -93,7 +93,7 @@ def centre(clip: Clip, how: str = "first") -> Clip:
     if how == "none":
         return clip
     here = np.flatnonzero(clip.valid[:, 0])
-    d = _dims(clip)
+    d = clip.dims
     joint = clip.xyz[:d, :, clip.skeleton.centre, 0].astype(np.float64)  # (D, T)
     if how == "first":
         origin = np.repeat(joint[:, here[:1]], clip.frames, axis=1)
@@ -138,7 +138,7 @@ def rotate(clip: Clip) -> Clip:
 
     2-D clips, and bodies without a direction, stay as they are.
     """
-    if _dims(clip) != 3:
+    if clip.dims != 3:
         return clip
     turn = rotation(clip)
     if turn is None:
@@ -151,7 +151,7 @@ def rotate(clip: Clip) -> Clip:
 
 def scale(clip: Clip) -> Clip:
     """Divide positions by the main body's spine length (median over its frames); scores are left alone."""
-    d = _dims(clip)
+    d = clip.dims
     bottom, top = clip.skeleton.spine
     bones = clip.xyz[:d, :, top, 0] - clip.xyz[:d, :, bottom, 0]
     length = float(np.median(np.linalg.norm(bones[:, clip.valid[:, 0]].astype(np.float64), axis=0)))
@@ -243,8 +243,3 @@ def fit(clip: Clip, prep: Preprocessing, bodies: int) -> Sample:
 def prepare(clip: Clip, prep: Preprocessing, bodies: int) -> Sample:
     """`clean`, then `fit`."""
     return fit(clean(clip, prep), prep, bodies)
-
-
-def _dims(clip: Clip) -> int:
-    """Number of spatial channels."""
-    return min(clip.skeleton.dims, clip.xyz.shape[0])

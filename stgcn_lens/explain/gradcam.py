@@ -18,7 +18,7 @@ import torch
 from stgcn_lens.errors import LensError
 from stgcn_lens.explain.cells import Cells
 from stgcn_lens.explain.explanation import Explanation
-from stgcn_lens.explain.layer_gradients import weighed
+from stgcn_lens.explain.layer_gradients import Weigh, weighed
 
 if TYPE_CHECKING:
     from stgcn_lens.models.protocol import Lens
@@ -60,6 +60,13 @@ def grad_cam(
         for axes that do not fit, an unknown layer or pooling, a target outside the classes, logits that are not
         finite, and a layer that is not on the way from the clips to the logits.
     """
+    return weighed(
+        model, x, target, layers, against=against, cells=cells, signed=signed, weigh=channel_weighted(pooling)
+    )
+
+
+def channel_weighted(pooling: Pooling = "clip") -> Weigh:
+    """The rule that makes a signed map of a layer's features and gradients; see `grad_cam`."""
     check_pooling(pooling)
 
     def weigh(a: torch.Tensor, gradient: torch.Tensor, clips: int) -> torch.Tensor:
@@ -69,7 +76,7 @@ def grad_cam(
             alpha = by_clip.mean(dim=1, keepdim=True).expand_as(by_clip).reshape_as(alpha)
         return torch.einsum("bc,bctv->btv", alpha, a) / a.shape[1]
 
-    return weighed(model, x, target, layers, against=against, cells=cells, signed=signed, weigh=weigh)
+    return weigh
 
 
 def check_pooling(pooling: str) -> None:

@@ -1,6 +1,6 @@
 """Features of every layer and the score's gradient at them, from one forward and one backward pass."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,13 +89,26 @@ def weighed(
     """The maps that a rule makes of every layer's features and gradients."""
     check_cells(cells, x)
     found = layer_gradients(model, x, target, against, layers)
-    maps = {}
-    for name, a in found.features.items():
-        gradient = found.gradients[name]
+    return maps_of(found, list(found.features), model.strides, cells=cells, signed=signed, weigh=weigh)
+
+
+def maps_of(
+    found: LayerGradients,
+    layers: Sequence[str],
+    strides: Mapping[str, int],
+    *,
+    cells: Sequence[Cells] | None,
+    signed: bool,
+    weigh: Weigh,
+) -> Explanation:
+    """The maps that a rule makes of features and gradients that are here already, of some of their layers."""
+    maps, clips = {}, len(found.logits)
+    for name in layers:
+        a, gradient = found.features[name], found.gradients[name]
         # No gradient means that the score does not depend on the layer.
-        map = a.new_zeros(a.shape[0], *a.shape[2:]) if gradient is None else weigh(a, gradient, len(x))
-        maps[name] = unfold(map, len(x))
-    return explanation(maps, found.logits, found.score, strides=model.strides, cells=cells, signed=signed)
+        map = a.new_zeros(a.shape[0], *a.shape[2:]) if gradient is None else weigh(a, gradient, clips)
+        maps[name] = unfold(map, clips)
+    return explanation(maps, found.logits, found.score, strides=strides, cells=cells, signed=signed)
 
 
 def unfold(map: torch.Tensor, clips: int) -> torch.Tensor:

@@ -207,6 +207,15 @@ def laplacian_label_error(
     return _of_edges(edges, labels, int(labels.max()) + 1, resamples, seed).value(chance["laplacian"])
 
 
+def laplacian_draws(
+    graph: sparse.csr_array, labels: np.ndarray, *, seed: int, resamples: int = 1000
+) -> tuple[float, np.ndarray]:
+    """The value of `laplacian_label_error`, and that of every resample, (R,): what two graphs of clips differ by."""
+    ratio = _of_edges(Edges.of_graph(graph), labels, int(labels.max()) + 1, resamples, seed)
+    drawn = _divided(ratio.drawn_above.sum(axis=1), ratio.drawn_below.sum(axis=1))
+    return float(_divided(ratio.above.sum(), ratio.below.sum())), drawn
+
+
 def right_votes(neighbours: Neighbours, labels: np.ndarray) -> np.ndarray:
     """Whether each clip's class wins the vote of its k neighbours, (N,) of 0.0 or 1.0.
 

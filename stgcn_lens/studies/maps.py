@@ -171,7 +171,7 @@ def _explained(request: Request, batch: Batch, loaded: Loaded, here: slice, devi
             torch.from_numpy(batch.x).to(device),
             of,
             against=against,
-            cells=_cells(batch, loaded),
+            cells=cells_in(batch, loaded),
             **layers,
             **request.keywords,
         )
@@ -181,7 +181,7 @@ def _explained(request: Request, batch: Batch, loaded: Loaded, here: slice, devi
     return found
 
 
-def _cells(batch: Batch, loaded: Loaded) -> list[Cells]:
+def cells_in(batch: Batch, loaded: Loaded) -> list[Cells]:
     """What of each clip is real."""
     prep = loaded.preprocessing
     samples = (

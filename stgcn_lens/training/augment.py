@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from stgcn_lens.skeleton import Layout
-from stgcn_lens.training.config import TrainConfig
+from stgcn_lens.training.config import NOISE_DB, TrainConfig
 
 TURN = 0.3  # radians about the up axis and 0.3 of it about the others (ours)
 SCALE = 0.1  # relative (ours)
@@ -44,6 +44,8 @@ def augment(
         x = random_moving(x, layout, generator)
     if config.flip:
         x = flip(x, layout, generator)
+    if config.noise_db is not None:
+        x = noise(x, present, layout, config.noise_db, generator)
     return x * present[:, None, :, None, :]
 
 
@@ -96,6 +98,20 @@ def flip(x: torch.Tensor, layout: Layout, generator: Source) -> torch.Tensor:
     mirrored = x[:, :, :, list(layout.mirror)].clone()
     mirrored[:, 0] *= -1
     return torch.where(chosen, mirrored, x)
+
+
+def noise(x: torch.Tensor, present: torch.Tensor, layout: Layout, weakest: float, generator: Source) -> torch.Tensor:
+    """Gaussian noise, of each clip at a ratio of signal to noise drawn evenly between `weakest` and `NOISE_DB`.
+
+    The signal is the mean square of a coordinate about the centre joint of its body and frame, as in `data.noise`, but
+    of the clip as the network gets it.
+    """
+    ratio = weakest + (NOISE_DB - weakest) * _rand((len(x),), x, generator)
+    drawn = _randn(x.shape, x, generator) * _spatial(x, layout)
+    counted = present[:, None, :, None, :] * _spatial(x, layout).expand_as(x)
+    about = (x - x[:, :, :, layout.centre, None]) * counted
+    power = about.square().sum(dim=(1, 2, 3, 4)) / counted.sum(dim=(1, 2, 3, 4)).clamp(min=1)
+    return x + drawn * (power * 10 ** (-ratio / 10)).sqrt()[:, None, None, None, None]
 
 
 def _rand(shape: tuple[int, ...], like: torch.Tensor, generator: Source) -> torch.Tensor:

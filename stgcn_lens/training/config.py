@@ -7,6 +7,7 @@ from typing import Any
 from stgcn_lens.errors import LensError
 
 PRECISIONS = ("fp32", "bf16")
+NOISE_DB = 40.0  # of a training with noise the least of it (ours): a hundredth of the clip's own strength
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ class TrainConfig:
     """Compile the network with torch.compile; where that fails, it is said and the network trained as it is."""
     ema: float = 0.0
     """Decay of a running mean of the weights, which is then what is tested and saved, such as 0.999 (0: none)."""
+    noise_db: float | None = None
+    """Gaussian noise on training clips, of a ratio drawn for each between this one (the weakest signal, such as 10) and
+    40 dB, relative to the clip's own power about its centre (ours); by default none."""
     init: Path | None = None
     """Start from the weights of this run or checkpoint folder (fine-tuning)."""
     new_head: bool = False
@@ -87,6 +91,8 @@ class TrainConfig:
                 got=f"clip norm {self.clip_norm}, ema {self.ema}",
                 expected="clip norm >= 0, 0 <= ema < 1",
             )
+        if self.noise_db is not None and not -100 <= self.noise_db <= NOISE_DB:
+            raise LensError("impossible noise", got=f"{self.noise_db} dB", expected=f"-100 to {NOISE_DB:g} dB")
         if self.new_head and self.init is None:
             raise LensError("a new head on nothing", got="--new-head alone", fix="say with --init what to start from")
 

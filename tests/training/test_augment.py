@@ -1,17 +1,21 @@
 """Random changes of clips keep what must be kept: absent bodies, bone proportions, scores, the clip's own range."""
 
+import numpy as np
 import pytest
 import torch
 
+from stgcn_lens.errors import LensError
 from stgcn_lens.skeleton import LAYOUTS, get_layout
 from stgcn_lens.training import TrainConfig
-from stgcn_lens.training.augment import CROP, SCALE, augment, flip, random_moving, temporal_crop, turn
+from stgcn_lens.training.augment import CROP, SCALE, Share, augment, flip, random_moving, temporal_crop, turn
+from tests.data.people import clip
 
 NTU = get_layout("ntu25")
 SWITCHES = [
     {"augment": True},
     {"augment": False, "random_moving": True},
     {"augment": False, "flip": True},
+    {"augment": False, "noise_db": 10.0},
     {"augment": True, "random_moving": True, "flip": True},
 ]
 switches = pytest.mark.parametrize("switch", SWITCHES, ids=lambda s: "+".join(k for k, on in s.items() if on))
@@ -168,3 +172,41 @@ def test_random_moving_is_a_drifting_similarity_in_the_image_plane():
     assert (scale - 1).abs().max() <= 0.1 + 1e-3
     assert scale.diff(dim=1).abs().max() < 0.03  # it drifts
     assert (scale.max(dim=1).values - scale.min(dim=1).values > 0.01).any()
+
+
+def test_noise_has_a_ratio_between_the_weakest_and_forty_decibels_and_leaves_absent_bodies_alone() -> None:
+    layout, n = NTU, 300
+    x = torch.from_numpy(np.stack([clip(8, 2, seed=i).xyz for i in range(n)]))
+    present = torch.ones(n, 8, 2, dtype=torch.bool)
+    present[:, 3:, 1] = False
+    x = x * present[:, None, :, None, :]
+    config = TrainConfig(augment=False, noise_db=10.0)
+    noisy = augment(x, present, layout, config, torch.Generator().manual_seed(0))
+    assert not noisy[:, :, 3:, :, 1].any()
+    ratios = []
+    for one, other, there in zip(x.double().numpy(), noisy.double().numpy(), present.numpy(), strict=True):
+        # Clip by clip: power about each body's centre in each frame, over what is there.
+        cells = [(t, m) for t, m in zip(*np.nonzero(there), strict=True)]
+        signal = np.mean([(one[:, t, :, m] - one[:, t, layout.centre, m][:, None]) ** 2 for t, m in cells])
+        ratios.append(10 * np.log10(signal / np.mean([(other - one)[:, t, :, m] ** 2 for t, m in cells])))
+    ratios = np.sort(ratios)
+    assert 9 < ratios[0] < 12
+    assert 38 < ratios[-1] < 41
+    np.testing.assert_allclose(ratios, np.linspace(10, 40, n), atol=3.5)  # evenly drawn
+
+
+def test_noise_of_a_share_is_that_of_the_whole_batch() -> None:
+    layout = NTU
+    x = torch.from_numpy(np.stack([clip(6, 1, seed=i).xyz for i in range(4)]))
+    present, config = torch.ones(4, 6, 1, dtype=torch.bool), TrainConfig(noise_db=5.0)
+    whole = augment(x, present, layout, config, torch.Generator().manual_seed(1))
+    share = Share(torch.Generator().manual_seed(1), slice(1, 3), 4)
+    torch.testing.assert_close(augment(x[1:3], present[1:3], layout, config, share), whole[1:3])
+
+
+def test_noise_is_told_where_it_is_used_and_impossible_noise_is_refused() -> None:
+    assert "noise_db" not in TrainConfig().told()
+    assert TrainConfig(noise_db=0.0).told()["noise_db"] == 0.0
+    for wrong in (41.0, float("nan")):
+        with pytest.raises(LensError, match="impossible noise"):
+            TrainConfig(noise_db=wrong)
