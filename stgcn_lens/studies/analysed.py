@@ -1,7 +1,7 @@
 """The clips under analysis and the graphs round them, as the stages left them in a run folder."""
 
 import zipfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.distances import Sequences, get_distance
 from stgcn_lens.embeddings import open_clips, read_clips
 from stgcn_lens.errors import LensError, RunError
-from stgcn_lens.graphs import GraphConfig, Kernel, Neighbours
+from stgcn_lens.graphs import Kernel, Neighbours
 from stgcn_lens.runs import Run
 from stgcn_lens.studies.naming import alike, found
+from stgcn_lens.studies.settings import geometry
 
 _HELD = 256  # clips whose windows are in memory at once
 
@@ -161,7 +162,7 @@ class Analysed:
     def layer(self, name: str) -> Layer:
         """A layer with its graph; `LensError` if there is none of that name, `RunError` if its files are damaged."""
         name, stride = self.layers[found("layer", name, [known for known, _ in self.layers], file=self.run.path)]
-        config = _graph_config(self.run)
+        config = geometry(self.run).graph
         graph = _graph(self.run / "graphs" / f"{name}.npz", len(self), self.run.path)
         neighbours = Neighbours(graph["indices"], graph["distances"])
         return Layer(
@@ -174,12 +175,6 @@ class Analysed:
             kernel=Kernel.fit(config.kernel, neighbours),
             distance=config.distance_config(),
         )
-
-
-def _graph_config(run: Run) -> GraphConfig:
-    """How the graphs were made; what a run does not say, because it is older than the setting, is the default."""
-    told = run.manifest()["stages"]["graph"]["config"]["graph"]
-    return GraphConfig(**{f.name: told[f.name] for f in fields(GraphConfig) if f.name in told})
 
 
 def _graph(file: Path, clips: int, run: Path) -> dict[str, np.ndarray]:
