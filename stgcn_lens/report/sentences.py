@@ -22,6 +22,11 @@ def span(entry: dict[str, Any]) -> str:
     return f"{two(entry['value'])} [{two(entry['ci_low'])}, {two(entry['ci_high'])}]"
 
 
+def begun(text: str) -> str:
+    """The text as a sentence begins; a name such as kNN stays as it is."""
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
+
+
 def headline(results: Results) -> list[str]:
     """Two sentences: how well the network does, and what its layers do (or what is missing to say so)."""
     return [_accuracy(results), _depth(results)]
@@ -77,14 +82,16 @@ def neighbours(sample: dict[str, Any]) -> str:
 
 def summary(results: Results) -> str:
     """A few lines of Markdown for a README or a pull request."""
-    found = figures(results)
-    lines = [f"# {_plain(results['title'])}", "", *(_plain(sentence) for sentence in results["headline"]), ""]
-    lines += [f"- {_plain(entry['sentence'])}" for name, entry in found.items() if not name.startswith("class_by_")]
+    found = results["figures"]
+    lines = [f"# {escaped(results['title'])}", "", *(escaped(sentence) for sentence in results["headline"]), ""]
+    lines += [f"- {escaped(entry['sentence'])}" for name, entry in found.items() if not name.startswith("class_by_")]
     if results["saliency"] and results["saliency"]["tables"]:
-        lines.append(f"- {_plain(found['class_by_joint_' + results['saliency']['shown']]['sentence'])}")
+        lines.append(f"- {escaped(found['class_by_joint_' + results['saliency']['shown']]['sentence'])}")
+    for finding in (each for found_by in results["findings"].values() for each in found_by):
+        lines.append(f"- {escaped(finding['name'])} **{finding['verdict']}**: {escaped(finding['why'])}")
     lines += ["", "Not shown:", ""]
     lines += [
-        f"- {_plain(item['part'])} ({_plain(item['why'])}{'; `' + item['command'] + '`' if item['command'] else ''})"
+        f"- {escaped(item['part'])} ({escaped(item['why'])}{'; `' + item['command'] + '`' if item['command'] else ''})"
         for item in results["missing"]
     ]
     return "\n".join(lines) + "\n"
@@ -232,6 +239,6 @@ def _ends(results: Results) -> str:
     return f"{results['layers'][0]['layer']} to {results['layers'][-1]['layer']}"
 
 
-def _plain(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that Markdown does not take for markup."""
     return "".join(f"\\{sign}" if sign in "\\`*<>[]#|" else sign for sign in text)

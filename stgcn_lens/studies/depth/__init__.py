@@ -14,11 +14,12 @@ from stgcn_lens.files import fingerprint
 from stgcn_lens.intervals import CONFIDENCE, Value
 from stgcn_lens.models.checkpoints import Loaded
 from stgcn_lens.parts import clear, open_parts
+from stgcn_lens.report.results import LOGITS
 from stgcn_lens.runs import Run, plain, stage_key, versions
 from stgcn_lens.studies.analysed import Analysed
 from stgcn_lens.studies.depth import controls, sensitivity
 from stgcn_lens.studies.depth.config import DepthConfig
-from stgcn_lens.studies.depth.curves import LOGITS, network
+from stgcn_lens.studies.depth.curves import network
 from stgcn_lens.studies.depth.show import as_csv
 from stgcn_lens.studies.depth.verdict import finding
 from stgcn_lens.studies.layers import graph
@@ -102,7 +103,7 @@ def study(
                     device=device,
                     progress=_told(progress, "sensitivity"),
                 ),
-                "findings": [finding(ratios[TRAINED], ratios.get(UNTRAINED))],
+                "findings": {"finding_1": finding(ratios[TRAINED], ratios.get(UNTRAINED))},
             }
         )
         run.write_text(CSV, as_csv(result))

@@ -9,6 +9,7 @@ from stgcn_lens.graphs import Neighbours, jaccard
 from stgcn_lens.graphs.nnk import SMALLEST
 from stgcn_lens.graphs.smoothness import label_errors, row_normalised
 from stgcn_lens.intervals import Value, of_mean
+from stgcn_lens.report.results import relative_depth
 from stgcn_lens.runs import Run, plain
 from stgcn_lens.studies.analysed import Analysed
 from stgcn_lens.studies.depth import separable
@@ -17,18 +18,11 @@ from stgcn_lens.studies.depth.verdict import ratio
 from stgcn_lens.studies.layer_windows import layer_windows
 from stgcn_lens.studies.layers import alignment, gram
 
-LOGITS = "logits"
 KEPT = (
     *("layer", "channels", "stride"),
     *("knn_label_error", "nnk_label_error", "laplacian_label_error", "knn_accuracy"),
     *("overlap_input", "overlap_previous", "cka_input", "cka_previous"),
 )
-
-
-def relative(layers: list[str]) -> list[float | None]:
-    """Depth of each layer: 0 for the input, 1 for the last block; None for the logits, which are no block."""
-    blocks = sum(layer != LOGITS for layer in layers) - 1
-    return [None if layer == LOGITS else place / max(1, blocks) for place, layer in enumerate(layers)]
 
 
 def network(run: Run, config: DepthConfig, room: Path) -> tuple[dict[str, Any], Value]:
@@ -45,7 +39,7 @@ def network(run: Run, config: DepthConfig, room: Path) -> tuple[dict[str, Any], 
     seen = Analysed.of(run)
     table = run.read_json("layers.json")
     errors, falls, nearest, grams, rows = {}, {}, {}, [], []
-    for row, depth in zip(table, relative([row["layer"] for row in table]), strict=True):
+    for row, depth in zip(table, relative_depth([row["layer"] for row in table]), strict=True):
         layer = seen.layer(row["layer"])
         lists = layer.neighbours.indices
         errors[layer.name] = label_errors(lists, row_normalised(np.ones(lists.shape)), seen.labels)

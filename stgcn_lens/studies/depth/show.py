@@ -26,7 +26,7 @@ def as_csv(result: Mapping[str, Any]) -> str:
 
 def sentences(result: Mapping[str, Any]) -> list[str]:
     """The verdict, where the classes come apart in each network, and whether other settings say the same."""
-    said = [f"finding {found['finding']} {found['verdict']}: {found['why']}" for found in result["findings"]]
+    said = [f"finding {found['finding']} {found['verdict']}: {found['why']}" for found in result["findings"].values()]
     for name, each in result["networks"].items():
         said.append(f"{name}: {apart(each)}")
     if result["sensitivity"]:

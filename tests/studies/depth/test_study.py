@@ -67,7 +67,7 @@ def test_layers_are_compared_two_by_two(studied: Run, result: dict) -> None:
 
 
 def test_the_verdict_is_that_of_the_ratios_on_file(result: dict) -> None:
-    found = result["findings"][0]
+    found = result["findings"]["finding_1"]
     assert found["ratio"] == result["networks"]["trained"]["ratio"]
     assert found["untrained_ratio"] == result["networks"]["untrained"]["ratio"]
     assert found["verdict"] in ("confirmed", "refuted", "undecided")
@@ -123,7 +123,7 @@ def test_ends_are_input_middle_and_last(copy: Run) -> None:
     found = study(copy, config)
     assert found["sensitivity"]["layers"] == ["input", "block_3", "block_6"]
     assert list(found["networks"]) == ["trained"]
-    assert found["findings"][0]["verdict"] != "confirmed"
+    assert found["findings"]["finding_1"]["verdict"] != "confirmed"
 
 
 def test_the_runs_own_embeddings_stay(trained: Run, studied: Run) -> None:
