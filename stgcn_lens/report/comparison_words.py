@@ -2,7 +2,7 @@
 
 from stgcn_lens.report.comparison import CURVES, path
 from stgcn_lens.report.results import Results
-from stgcn_lens.report.sentences import begun, percent, span, two
+from stgcn_lens.report.words import begun, percent, span, two
 
 
 def headline(found: Results) -> list[str]:

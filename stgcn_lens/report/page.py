@@ -6,7 +6,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from stgcn_lens.report import results, sentences
+from stgcn_lens.report import results, words
 from stgcn_lens.viz import theme
 
 _HERE = Path(__file__).parent
@@ -22,9 +22,9 @@ def render(template: str, **context: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "two": sentences.two,
-        "percent": sentences.percent,
-        "span": sentences.span,
+        "two": words.two,
+        "percent": words.percent,
+        "span": words.span,
         "flat": results.flat,
     }
     css = theme.css() + (_HERE / "report.css").read_text() + _print_colours()

@@ -18,6 +18,7 @@ from stgcn_lens.report.build import made, pictures, worded
 from stgcn_lens.report.draw import Progress, draw
 from stgcn_lens.report.page import render
 from stgcn_lens.report.tables import as_csv, numbers
+from stgcn_lens.report.words import escaped
 from stgcn_lens.runs import Run, command, plain
 from stgcn_lens.viz import figures
 
@@ -83,12 +84,12 @@ def several(
 
 def summary(gathered: results.Results) -> str:
     """A few lines of Markdown."""
-    lines = [f"# {sentences.escaped(gathered['title'])}", ""]
-    lines += [sentences.escaped(said) for said in gathered["headline"]]
-    lines += ["", *(f"- Mind: {sentences.escaped(said)}" for said in gathered["comparison"]["warnings"])]
-    lines += [f"- {sentences.escaped(entry['sentence'])}" for entry in gathered["figures"].values()]
+    lines = [f"# {escaped(gathered['title'])}", ""]
+    lines += [escaped(said) for said in gathered["headline"]]
+    lines += ["", *(f"- Mind: {escaped(said)}" for said in gathered["comparison"]["warnings"])]
+    lines += [f"- {escaped(entry['sentence'])}" for entry in gathered["figures"].values()]
     for one in gathered["sections"]:
-        lines += ["", f"## {sentences.escaped(one['name'])}", "", *sentences.summary(one).splitlines()[2:]]
+        lines += ["", f"## {escaped(one['name'])}", "", *sentences.summary(one).splitlines()[2:]]
     return "\n".join(lines) + "\n"
 
 

@@ -11,6 +11,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from stgcn_lens.report.words import begun
 from stgcn_lens.runs import Run
 
 _CURVES = ("values", "curves")  # of the scores: points, which the page does not draw
@@ -87,8 +88,9 @@ def findings(study: Mapping[str, Any] | None) -> list[dict[str, str]]:
     told = (study or {}).get("findings") or {}
     found = []
     for name, about in told.items() if isinstance(told, Mapping) else ():
-        why = about.get("why") or about.get("text") or ""
-        found.append({"name": name.replace("_", " "), "verdict": str(about.get("verdict", "")), "why": str(why)})
+        why = str(about.get("why") or about.get("text") or "").rstrip(".")
+        verdict = str(about.get("verdict", ""))
+        found.append({"name": begun(name.replace("_", " ")), "verdict": verdict, "why": begun(why)})
     return found
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from stgcn_lens.report.lines import floats, line
 from stgcn_lens.report.results import LOGITS
-from stgcn_lens.report.sentences import begun, span, two
+from stgcn_lens.report.words import begun, span, two
 from stgcn_lens.viz import figures, matrices
 
 CALLED = {"trained": "trained", "untrained": "untrained control", "shuffled": "shuffled labels"}
@@ -70,11 +70,12 @@ def draw(study: Mapping[str, Any] | None) -> dict[str, Callable[[], Figure]]:
     jobs["study_separable"] = partial(figures.curves, blocks, counted, ylabel="classes that are separable")
     errors = np.array([floats(entry["knn_label_error"][layer] for layer in layers) for entry in trained["classes"]])
     classes = [entry["class_name"] for entry in trained["classes"]]
-    jobs["study_classes"] = partial(matrices.heatmap, errors, classes, layers, label="kNN label error")
+    jobs["study_classes"] = partial(matrices.heatmap, errors, classes, layers, label="kNN label error", numbers=True)
     between = trained["between_layers"]
     for name, label in (("overlap", "overlap (Jaccard)"), ("cka", "linear CKA")):
         values = np.array([floats(row) for row in between[name]])
-        jobs[f"study_{name}"] = partial(matrices.heatmap, values, between["layers"], between["layers"], label=label)
+        square = partial(matrices.heatmap, values, between["layers"], between["layers"])
+        jobs[f"study_{name}"] = partial(square, label=label, numbers=True)
     return jobs
 
 

@@ -17,13 +17,18 @@ def heatmap(
     *,
     label: str,
     limits: tuple[float, float] = (0.0, 1.0),
+    numbers: bool = False,
 ) -> Figure:
-    """A table (rows, columns) as colours; NaN cells are left open and crossed out."""
+    """A table (rows, columns) as colours; NaN cells are left open and crossed out. `numbers` are written into them."""
     with mpl.rc_context(figures.STYLE):
         figure = Figure(figsize=(figures.WIDTH, 1.7 + max(1.6, 0.2 * len(rows))), layout="constrained")
         axes = figure.subplots()
         image = axes.imshow(values, cmap=theme.saliency_colormap(), vmin=limits[0], vmax=limits[1], aspect="auto")
         _cross_out(axes, np.isnan(values))
+        for row, column in np.argwhere(np.isfinite(values)) if numbers else ():
+            colour = "#000000" if values[row, column] > limits[0] + 0.6 * (limits[1] - limits[0]) else "#ffffff"
+            text = f"{values[row, column]:.2f}"
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=6)
         _name_cells(axes, rows, columns)
         figure.colorbar(image, ax=axes, label=label, shrink=min(1.0, 9 / len(rows)), aspect=14, pad=0.015)
     return figure
