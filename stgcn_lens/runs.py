@@ -206,7 +206,7 @@ class Run:
             "versions": versions(),
             "inputs": dict(inputs),
             "device": device,
-            "command": _command(),
+            "command": command(),
             "started": _now(),
             "status": "running",
         }
@@ -246,7 +246,7 @@ def _foreign(name: str) -> bool:
     return name != ".lock" and TEMPORARY.fullmatch(name) is None
 
 
-def _command() -> str:
+def command() -> str:
     """The command line of this process, to be typed again: the installed command, or a script by its path."""
     program = Path(sys.argv[0])
     ours = program.name in ("stgcn-lens", "__main__.py")

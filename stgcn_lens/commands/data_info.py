@@ -57,9 +57,9 @@ def run(args: Args) -> Result:
 
 
 def _draw(file: Path, info: Info, samples: tuple[Sample, ...]) -> None:
-    from stgcn_lens.viz import figures, strips  # matplotlib is slow to load
+    from stgcn_lens.viz import figures, film, strips  # matplotlib is slow to load
 
-    figure = figures.film_strips(strips.strips(samples, list(info.classes), info.origin))
+    figure = film.film_strips(strips.strips(samples, list(info.classes), info.origin))
     with atomic(file) as temporary:
         if file.suffix.lower() == ".png":
             temporary.write_bytes(figures.png(figure))

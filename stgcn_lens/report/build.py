@@ -5,16 +5,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from stgcn_lens import __version__
 from stgcn_lens.errors import DataError, LensError
 from stgcn_lens.files import atomic_folder
-from stgcn_lens.report import results, samples, sentences
+from stgcn_lens.report import results, samples, sentences, studies, study_figures
 from stgcn_lens.report.draw import Progress, draw
+from stgcn_lens.report.page import render
+from stgcn_lens.report.tables import numbers_csv
 from stgcn_lens.runs import Run, plain, stage_key
-from stgcn_lens.viz import figures, player, theme
+from stgcn_lens.viz import figures, player
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class ReportConfig:
 
 
 def build(run: Run, config: ReportConfig, *, force: bool = False, progress: Progress | None = None) -> Path:
-    """Write report.html, results.json, summary.md and figures/*.svg from the files of a run; returns the page.
+    """Write report.html, results.json and .csv, summary.md and figures/*.svg from the files of a run; returns the page.
 
     A run without some stages still gets a page, which says what is missing and which command makes it. The page
     needs no network; equal runs give equal files but for the time of making.
@@ -55,22 +56,51 @@ def build(run: Run, config: ReportConfig, *, force: bool = False, progress: Prog
         return page
     with run.stage("report", config=config, inputs=inputs):
         gathered = results.collect(run)
-        gathered |= {
-            "title": f"{gathered['model']['name']} on {gathered['data']['source']}: what each layer learned",
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "version": __version__,
-            "settings": _settings(gathered),
-        }
+        gathered |= {"created": made(), "version": __version__, "settings": _settings(gathered)}
         moving = _samples(run, config, gathered)
-        gathered["headline"] = sentences.headline(gathered)
-        gathered["figures"] = sentences.figures(gathered)
-        gathered = plain(gathered)
+        gathered = plain(worded(gathered))
         drawn = draw(gathered, moving, progress or (lambda done, total: None))
         _write_figures(run, drawn)
         run.write_json("results.json", gathered)
+        run.write_text("results.csv", numbers_csv(gathered))
         run.write_text("summary.md", sentences.summary(gathered))
-        run.write_text("report.html", _render(gathered, moving, drawn))
+        players = [_player(shown, first=i == 0) for i, shown in enumerate(moving)]
+        text = render(
+            "template.html",
+            r=gathered,
+            figures={name: Markup(figures.inline(figure, name)) for name, figure in drawn.items()},
+            pictures=pictures(run, gathered),
+            players=players,
+            neighbour_sentence=sentences.neighbours,
+            player_assets=Markup(player.assets()) if any(players) else "",
+        )
+        run.write_text("report.html", text)
     return page
+
+
+def made() -> str:
+    """The time of now, for the head of a page."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def worded(gathered: results.Results) -> results.Results:
+    """The numbers of a run with all that is said of them."""
+    told = studies.shown(gathered["studies"])
+    drawn = study_figures.told(gathered["studies"]["layers"])
+    return {
+        **gathered,
+        "title": f"{gathered['model']['name']} on {gathered['data']['source']}: what each layer learned",
+        "findings": {name: studies.findings(study) for name, study in gathered["studies"].items()},
+        "shown": told,
+        "headline": sentences.headline(gathered),
+        "figures": {**sentences.figures(gathered), **drawn},
+        "study_figures": list(drawn),
+    }
+
+
+def pictures(run: Run, gathered: results.Results) -> dict[str, list[dict[str, str]]]:
+    """What the studies have drawn themselves."""
+    return {name: studies.pictures(run, study) for name, study in gathered["studies"].items()}
 
 
 def _samples(run: Run, config: ReportConfig, gathered: results.Results) -> list[samples.Moving | None]:
@@ -107,38 +137,6 @@ def _write_figures(run: Run, drawn: dict[str, str]) -> None:
     with atomic_folder(run / "figures") as folder:
         for name, figure in drawn.items():
             (folder / f"{name}.svg").write_text(figure)
-
-
-def _render(gathered: results.Results, moving: list[samples.Moving | None], drawn: dict[str, str]) -> str:
-    here = Path(__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(here),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "two": sentences.two,
-        "percent": sentences.percent,
-        "span": sentences.span,
-        "flat": results.flat,
-    }
-    players = [_player(shown, first=i == 0) for i, shown in enumerate(moving)]
-    return environment.get_template("template.html").render(
-        r=gathered,
-        figures={name: Markup(figures.inline(figure, name)) for name, figure in drawn.items()},
-        players=players,
-        neighbour_sentence=sentences.neighbours,
-        css=Markup(theme.css() + (here / "report.css").read_text() + _print_colours()),
-        player_assets=Markup(player.assets()) if any(players) else "",
-    )
-
-
-def _print_colours() -> str:
-    """Paper is light, whatever the screen prefers."""
-    tokens = ";".join(f"--sl-{name}:{value}" for name, value in theme.LIGHT.items())
-    return f"@media print{{:root{{{tokens}}}}}"
 
 
 def _player(shown: samples.Moving | None, *, first: bool) -> Markup | None:

@@ -4,7 +4,6 @@ import csv
 import json
 import math
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,21 +12,17 @@ from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.transforms import EARLIER, Preprocessing
 from stgcn_lens.errors import DataError, RunError
 from stgcn_lens.files import file_hash
+from stgcn_lens.report import missing, studies
 from stgcn_lens.runs import Run, plain
 from stgcn_lens.skeleton import from_record
 
 MEASURES = {"knn": "kNN", "nnk": "NNK", "laplacian": "Laplacian"}
 CONFIDENCE = 0.95  # of every interval in the run folder
 TOP = 3  # joints named for a class
+LOGITS = "logits"  # the layer that is no block
 
 Results = dict[str, Any]
 Row = dict[str, Any]
-
-_SHOWS = {
-    "embed": "the features of every layer, which the graphs are built from",
-    "graph": "label error over the layers, neighbours of clips",
-    "explain": "saliency on the skeletons, class-by-joint table",
-}
 
 
 def collect(run: Run) -> Results:
@@ -54,15 +49,16 @@ def collect(run: Run) -> Results:
         "model": _model(run, description),
         "dropped": dropped,
         "dropped_entries": len(dropped),
-        "metrics": {split: _with_interval(scores) for split, scores in run.read_json("metrics.json").items()},
+        "metrics": {split: with_interval(scores) for split, scores in run.read_json("metrics.json").items()},
         "confusion": _confusion(run, description["classes"]),
         "training": _training(run),
         "layers": layers,
         "curve": _curve(layers),
         "saliency": _saliency(run, rows, analysed, description) if "explain" in done else None,
         "localisation": run.read_json("saliency/localisation.json") if localised else [],
+        "studies": studies.collect(run),
         "stages": _stages(manifest),
-        "missing": _missing(run, manifest, localised),
+        "missing": missing.parts(run, manifest, localised),
     }
     return plain(results)
 
@@ -96,6 +92,12 @@ def open_data(run: Run) -> ClipSet:
     """The clips of the run, in their folder or where the manifest says; `DataError` if they are gone."""
     elsewhere = run.manifest().get("data")
     return ClipSet.open(run / "data" if elsewhere is None else run.path / elsewhere)
+
+
+def relative_depth(layers: list[str]) -> list[float | None]:
+    """Depth of each layer: 0 for the input, 1 for the last block; None for the logits, which are no block."""
+    blocks = sum(layer != LOGITS for layer in layers) - 1
+    return [None if layer == LOGITS else place / max(1, blocks) for place, layer in enumerate(layers)]
 
 
 def flat(config: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
@@ -158,7 +160,7 @@ def _dropped(run: Run, manifest: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _with_interval(scores: dict[str, Any]) -> dict[str, Any]:
+def with_interval(scores: dict[str, Any]) -> dict[str, Any]:
     """Top-1 with Wilson's interval for a share of n clips."""
     z, n, p = 1.959964, scores["n"], scores["top1"]
     middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -281,34 +283,4 @@ def _stages(manifest: dict[str, Any]) -> list[dict[str, Any]]:
             seeds = [value for key, value in flat(record.get("config") or {}) if key.split(".")[-1] == "seed"]
             seed = record.get("seed") if record.get("seed") is not None else next(iter(seeds), None)
             found.append({"stage": name, "seed": seed, **{key: record.get(key) for key in kept}})
-    return found
-
-
-def _missing(run: Run, manifest: dict[str, Any], localised: bool) -> list[dict[str, Any]]:
-    """What the report cannot show, why, and the command that makes it, where there is one."""
-    stages = manifest["stages"]
-    found: list[dict[str, Any]] = []
-    folder = Path(run.path).resolve().name
-    for stage, shows in _SHOWS.items():
-        status = stages.get(stage, {}).get("status")
-        if status != "done":
-            why = "not run" if status is None else f"the stage is marked '{status}'"
-            found.append({"part": f"{stage}: {shows}", "why": why, "command": f"stgcn-lens {stage} {folder}"})
-            continue
-        for source, key in stages[stage].get("inputs", {}).items():
-            if source in stages and stages[source].get("key") != key:
-                why = f"made before '{source}' was run again: its numbers belong to the older one"
-                command = f"stgcn-lens {stage} {folder} --force"
-                found.append({"part": f"{stage}: {shows}", "why": why, "command": command})
-    if stages.get("explain", {}).get("status") == "done" and run.read_json("saliency/saliency.json")["signed"]:
-        why = "signed maps have neither; they were asked for"
-        command = f"stgcn-lens explain {folder} --force"
-        found.append({"part": "class-by-joint table and localisation", "why": why, "command": command})
-    elif stages.get("explain", {}).get("status") == "done" and not localised:
-        why = "the clips carry no planted evidence; synthetic ones do"
-        found.append({"part": "localisation: saliency against a known truth", "why": why, "command": None})
-    for study, shows in (("noise", "what input noise does to every layer"), ("transfer", "how far layers transfer")):
-        if not (run / f"studies/{study}.json").is_file():
-            why = "not run; this version has no command for it"
-            found.append({"part": f"{study} study: {shows}", "why": why, "command": None})
     return found

@@ -3,23 +3,7 @@
 from typing import Any
 
 from stgcn_lens.report.results import MEASURES, Results
-
-_DASH = "\N{EN DASH}"
-
-
-def two(value: float | None) -> str:
-    """Two decimals; a dash where there is no number."""
-    return _DASH if value is None else f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
-
-
-def percent(value: float | None) -> str:
-    """A share as a percentage with one decimal."""
-    return _DASH if value is None else f"{100 * value:.1f} %"
-
-
-def span(entry: dict[str, Any]) -> str:
-    """A value with its interval."""
-    return f"{two(entry['value'])} [{two(entry['ci_low'])}, {two(entry['ci_high'])}]"
+from stgcn_lens.report.words import escaped, percent, span, two
 
 
 def headline(results: Results) -> list[str]:
@@ -77,14 +61,16 @@ def neighbours(sample: dict[str, Any]) -> str:
 
 def summary(results: Results) -> str:
     """A few lines of Markdown for a README or a pull request."""
-    found = figures(results)
-    lines = [f"# {_plain(results['title'])}", "", *(_plain(sentence) for sentence in results["headline"]), ""]
-    lines += [f"- {_plain(entry['sentence'])}" for name, entry in found.items() if not name.startswith("class_by_")]
+    found = results["figures"]
+    lines = [f"# {escaped(results['title'])}", "", *(escaped(sentence) for sentence in results["headline"]), ""]
+    lines += [f"- {escaped(entry['sentence'])}" for name, entry in found.items() if not name.startswith("class_by_")]
     if results["saliency"] and results["saliency"]["tables"]:
-        lines.append(f"- {_plain(found['class_by_joint_' + results['saliency']['shown']]['sentence'])}")
+        lines.append(f"- {escaped(found['class_by_joint_' + results['saliency']['shown']]['sentence'])}")
+    for finding in (each for found_by in results["findings"].values() for each in found_by):
+        lines.append(f"- {escaped(finding['name'])} **{finding['verdict']}**: {escaped(finding['why'])}")
     lines += ["", "Not shown:", ""]
     lines += [
-        f"- {_plain(item['part'])} ({_plain(item['why'])}{'; `' + item['command'] + '`' if item['command'] else ''})"
+        f"- {escaped(item['part'])} ({escaped(item['why'])}{'; `' + item['command'] + '`' if item['command'] else ''})"
         for item in results["missing"]
     ]
     return "\n".join(lines) + "\n"
@@ -230,8 +216,3 @@ def _training(results: Results) -> str:
 
 def _ends(results: Results) -> str:
     return f"{results['layers'][0]['layer']} to {results['layers'][-1]['layer']}"
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown does not take for markup."""
-    return "".join(f"\\{sign}" if sign in "\\`*<>[]#|" else sign for sign in text)

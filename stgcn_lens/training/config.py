@@ -65,6 +65,8 @@ class TrainConfig:
     """Keep this layer and all before it as they are, such as block_5."""
     sync_norm: bool = True
     """With several processes: batch norm over the clips of all of them, as one process has it."""
+    shuffle_labels: bool = False
+    """Control: the labels of the training clips permuted among themselves by the seed."""
 
     def __post_init__(self) -> None:
         if self.schedule not in ("cosine", "step"):

@@ -1,12 +1,14 @@
 """What decides a training, and what of it can be refused before or after."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stgcn_lens.data.dataset import ClipSet
-from stgcn_lens.data.transforms import Preprocessing
+from stgcn_lens.data.transforms import EARLIER, Preprocessing
 from stgcn_lens.errors import DataError, LensError, RunError, WorkError
 from stgcn_lens.models import MODELS
 from stgcn_lens.runs import Run, plain
@@ -51,6 +53,22 @@ class TrainJob:
             got, expected = type(self.model).__name__, spec.config.__name__
             raise LensError(f"settings of another architecture than '{spec.name}'", got=got, expected=expected)
 
+    @classmethod
+    def read(cls, record: Mapping[str, Any], file: Path | None = None) -> "TrainJob":
+        """The job that a manifest tells of, the reverse of `told`; `RunError` if this version does not know it."""
+        try:
+            training = _tuples(record["training"])
+            training["init"] = Path(training["init"]) if training.get("init") else None
+            given = {
+                "model": MODELS[record["architecture"]].config(**_tuples(record["model"])),
+                "preprocessing": Preprocessing(**{**EARLIER, **record["preprocessing"]}),
+                "training": TrainConfig(**training),
+            }
+            return cls(**{**_tuples(record), **given})
+        except (KeyError, TypeError) as error:
+            what = f"the training is not one that this version can repeat ({type(error).__name__}: {error})"
+            raise RunError(what, file=file, fix="use a run of `stgcn-lens train`") from error
+
     def told(self) -> dict[str, Any]:
         """The job as the manifest keeps it.
 
@@ -65,6 +83,11 @@ class TrainJob:
         if record["model"].get("radius", 0) is None:
             del record["model"]["radius"]
         return record
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as JSON holds them, lists as tuples again."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def refuse_other(run: Run, key: str, force: bool) -> None:

@@ -30,6 +30,7 @@ from stgcn_lens.training.optim import learning_rate, sgd
 from stgcn_lens.training.prepared import Prepared
 from stgcn_lens.training.record import write_clips, write_scores
 from stgcn_lens.training.shared_norm import Whole, shared
+from stgcn_lens.training.shuffled import taught
 from stgcn_lens.training.speed import Forward, compiled
 from stgcn_lens.training.steps import diverged, learn, parts, watched
 
@@ -117,7 +118,8 @@ def train(
             prepared = Prepared.make(run / state.CACHE, clips, job.preprocessing, bodies, key)
         splits = np.where(prepared.usable, splits, "dropped")
         job = replace(job, model=measured(job.model, clips, job.preprocessing, splits == "train"))
-        task = _Task(run, clips, splits, job, key, device, group, prepared, bodies, start, tensorboard)
+        labels = taught(clips.labels, splits == "train", job.training)
+        task = _Task(run, clips, labels, splits, job, key, device, group, prepared, bodies, start, tensorboard)
         model, log, board = _fit(task, record, progress)
         with group.in_turn():
             metrics = _finish(task, model, log, record) if group.first else run.read_json("metrics.json")
@@ -134,6 +136,7 @@ class _Task:
 
     run: Run
     clips: ClipSet
+    labels: np.ndarray
     splits: np.ndarray
     job: TrainJob
     key: str
@@ -150,7 +153,7 @@ def _fit(
 ) -> tuple[torch.nn.Module, Log, Board | None]:
     """The epochs; state is written after each, and read again if it belongs to this very job."""
     config, run, group = task.job.training, task.run, task.group
-    pool = np.flatnonzero((task.splits == "train") & (task.clips.labels >= 0))
+    pool = np.flatnonzero((task.splits == "train") & (task.labels >= 0))
     if len(pool) == 0:
         raise DataError("no usable training clip", got=0, expected="at least 1", fix="look at: stgcn-lens data info")
     if min(len(pool), config.batch) < group.world:
@@ -211,7 +214,7 @@ def _epoch(
     names, tensors = [row.name for row in task.clips.rows], watched(model)
     with torch.random.fork_rng(devices=[task.device] if cuda else []):
         torch.manual_seed(seed + cuda * group.rank * 1_000_000_007)  # there, every process drops out by itself
-        for step, batch in enumerate(feed(prepared, task.clips.labels, order, division, task.device, group)):
+        for step, batch in enumerate(feed(prepared, task.labels, order, division, task.device, group)):
             rate = learning_rate(config, epoch + step / len(division))
             for settings in optimiser.param_groups:
                 settings["lr"] = rate

@@ -6,7 +6,7 @@ import numpy as np
 
 from stgcn_lens.data.tally import Sample, undetected
 from stgcn_lens.skeleton import Layout
-from stgcn_lens.viz import figures, player
+from stgcn_lens.viz import film, player
 
 _YAW = 0.35  # the angle at which the player opens, so that film strip and player look alike
 _TITLE = 110  # characters that fit above a strip
@@ -21,7 +21,7 @@ def project(xyz: np.ndarray, layout: Layout, yaw: float) -> np.ndarray:
     return np.stack([across, sign * xyz[axis]], axis=2).astype(np.float64)
 
 
-def strips(samples: Sequence[Sample], classes: Sequence[str], origin: str | None = None) -> list[figures.Strip]:
+def strips(samples: Sequence[Sample], classes: Sequence[str], origin: str | None = None) -> list[film.Strip]:
     """One strip a sample, as it was recorded; what was not detected is not drawn.
 
     Parameters
@@ -44,5 +44,5 @@ def strips(samples: Sequence[Sample], classes: Sequence[str], origin: str | None
         title = f"{clip.name}  ·  {label}  ·  {sample.frames} frames ({sample.why})"
         if len(title) > _TITLE:
             title = f"...{title[-_TITLE:]}"
-        drawn.append(figures.Strip(title, points, clip.valid, layout.bones, [f"frame {t}" for t in sample.at]))
+        drawn.append(film.Strip(title, points, clip.valid, layout.bones, [f"frame {t}" for t in sample.at]))
     return drawn

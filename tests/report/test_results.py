@@ -150,7 +150,8 @@ def test_a_partial_run_still_has_a_page_that_says_what_is_missing(
     run = write_run(tmp_path / "run", stages=stages)
     page = report.build(run, report.ReportConfig(clips=2)).read_text()
     missing = {item["command"] for item in run.read_json("results.json")["missing"]} - {None}
-    assert missing == {f"stgcn-lens {stage} run" for stage in commands}
+    studies = {"study layers run", "study noise run", "study transfer run --data TARGET", "score run"}
+    assert missing == {f"stgcn-lens {stage} run" for stage in commands} | {f"stgcn-lens {each}" for each in studies}
     assert all(f"<code>{command}</code>" in page for command in missing)
     assert page.count('<div><script type="application/json" data-stgcn-player>') == 2  # skeletons play in any case
 

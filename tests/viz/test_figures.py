@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from stgcn_lens.viz import figures
+from stgcn_lens.viz import figures, film, matrices
 
 LAYERS = ["input", "block_1", "block_2"]
 VALUES = np.array([0.6, 0.4, 0.25])
@@ -43,7 +43,7 @@ def test_a_missing_value_leaves_a_gap() -> None:
 
 def test_heatmap_shows_the_table_and_crosses_out_what_is_missing() -> None:
     table = np.array([[0.0, 0.5, 1.0], [np.nan] * 3])
-    axes = figures.heatmap(table, ["wave", "kick"], ["head", "neck", "hand"], label="saliency").axes[0]
+    axes = matrices.heatmap(table, ["wave", "kick"], ["head", "neck", "hand"], label="saliency").axes[0]
     image = axes.images[0]
     np.testing.assert_array_equal(np.ma.filled(image.get_array(), np.nan), table)
     assert image.get_clim() == (0.0, 1.0)
@@ -53,7 +53,7 @@ def test_heatmap_shows_the_table_and_crosses_out_what_is_missing() -> None:
 
 def test_confusion_colours_are_shares_of_the_true_class_and_numbers_are_counts() -> None:
     counts = np.array([[3, 1, 0], [0, 2, 0], [0, 0, 0]])
-    axes = figures.confusion(counts, ["a", "b", "never seen"]).axes[0]
+    axes = matrices.confusion(counts, ["a", "b", "never seen"]).axes[0]
     shares = np.ma.filled(axes.images[0].get_array(), np.nan)
     np.testing.assert_allclose(shares, [[0.75, 0.25, 0], [0, 1, 0], [np.nan] * 3])
     written = {tuple(int(x) for x in text.get_position()): text.get_text() for text in axes.texts}
@@ -73,7 +73,7 @@ def test_film_strip_draws_present_bodies_only_with_saliency_as_colour_and_radius
     saliency = np.zeros((2, 3, 2))
     saliency[0, 1, 0] = 1.0
     bones = [(1, 0), (2, 1)]
-    first, second = figures.film_strip(points, valid, bones, saliency=saliency, captions=["0 s", "1 s"]).axes
+    first, second = film.film_strip(points, valid, bones, saliency=saliency, captions=["0 s", "1 s"]).axes
     assert (len(first.collections), len(second.collections)) == (1, 2)
     joints = first.collections[0]
     np.testing.assert_array_equal(joints.get_offsets()[-1], points[0, 1, :, 0])  # drawn last, on top
@@ -92,7 +92,7 @@ def test_equal_figures_give_equal_text_without_a_date() -> None:
 
 @pytest.mark.parametrize("on_page", [False, True])
 def test_svg_is_xml_with_escaped_alternative_text_and_real_text(on_page: bool) -> None:
-    figure = figures.heatmap(np.eye(2), ["<b>&", "$x$"], ["head", "neck"], label="saliency")
+    figure = matrices.heatmap(np.eye(2), ["<b>&", "$x$"], ["head", "neck"], label="saliency")
     text = figures.svg(figure, "table", 'five < "six" & more')
     text = figures.inline(text, "table") if on_page else text
     root = ElementTree.fromstring(text)

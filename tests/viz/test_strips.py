@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stgcn_lens.data.tally import Sample
-from stgcn_lens.viz import figures, player, strips
+from stgcn_lens.viz import figures, film, player, strips
 from tests.data import people
 
 
@@ -29,7 +29,7 @@ def test_joints_that_were_not_detected_are_not_drawn_but_for_the_origin() -> Non
     (strip,) = strips.strips([sample(clip)], list("abcd"), "spine_mid")
     lost = np.argwhere(np.isnan(strip.points).any(axis=2))
     assert lost.tolist() == [[1, hand, 0]]
-    figure = figures.film_strips([strip])
+    figure = film.film_strips([strip])
     joints = figure.subfigs[0].axes[1].collections[0].get_offsets()
     assert np.ma.masked_invalid(joints).mask.any(axis=1).sum() == 1
     (low, high), up = figure.subfigs[0].axes[1].get_xlim(), figure.subfigs[0].axes[1].get_ylim()
@@ -56,7 +56,7 @@ def test_several_clips_stand_below_each_other_each_at_its_own_scale() -> None:
     large = people.clip(4, name="large", label=None)
     large = large.replace(xyz=large.xyz * 100)
     both = strips.strips([sample(people.clip(4)), sample(large, why="longest")], list("abcd"))
-    figure = figures.film_strips(both)
+    figure = film.film_strips(both)
     assert [row.get_suptitle() for row in figure.subfigs] == [strip.title for strip in both]
     assert both[1].title == "large  ·  no label  ·  9 frames (longest)"
     widths = [np.ptp(row.axes[0].get_xlim()) for row in figure.subfigs]
@@ -67,8 +67,8 @@ def test_several_clips_stand_below_each_other_each_at_its_own_scale() -> None:
 
 def test_names_in_a_script_that_the_font_lacks_are_drawn_without_a_warning() -> None:
     strip = strips.strips([sample(people.clip(4))], ["", "", "", "挥手"])
-    assert figures.png(figures.film_strips(strip)).startswith(b"\x89PNG")
-    assert "挥手" in figures.svg(figures.film_strips(strip), "samples", "alt")
+    assert figures.png(film.film_strips(strip)).startswith(b"\x89PNG")
+    assert "挥手" in figures.svg(film.film_strips(strip), "samples", "alt")
 
 
 def test_a_long_name_keeps_its_end_and_fits() -> None:
