@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("score", "whether explanations can be trusted, beside two controls"),
     "neighbours": ("neighbours", "which clips stand round one, and what of its prediction they explain"),
     "confusions": ("confusions", "which class is taken for which, and what speaks for the wrong one"),
+    "study transfer": ("study_transfer", "tuned on other classes from every layer upward, and the best cut predicted"),
     "report": ("report", "one self-contained HTML page"),
     "analyse": ("analyse", "embed, graph, explain and report in a row"),
     "app": ("app", "open the workbench in a browser"),

@@ -25,7 +25,11 @@ from stgcn_lens.errors import LensError, RunError, WorkError
 from stgcn_lens.files import TEMPORARY, atomic, cannot_write, fingerprint, sweep
 
 MANIFEST = "manifest.json"
-STAGES = ("train", "embed", "graph", "explain", "score", "report")
+STAGES = (
+    *("train", "embed", "graph", "explain", "score"),
+    *("study-layers", "study-noise", "study-transfer"),
+    "report",
+)
 _PACKAGES = ("stgcn-lens", "torch", "numpy", "scipy", "scikit-learn", "tslearn", "captum", "streamlit")
 
 

@@ -83,7 +83,7 @@ def graph(
     work = fingerprint(
         stage_key(config.graph, inputs), config.method, made, device.partition(":")[0], __version__
     ).hexdigest()
-    with ExitStack() as stage, _same_torch_threads():
+    with ExitStack() as stage, same_torch_threads():
         if group.first:
             record = stage.enter_context(run.stage("graph", config=config, inputs=inputs, device=device))
             record["processes"] = group.world
@@ -238,7 +238,7 @@ def _labels(run: Run, clips: ClipSet, k: int) -> np.ndarray:
 
 
 @contextmanager
-def _same_torch_threads() -> Iterator[None]:
+def same_torch_threads() -> Iterator[None]:
     """Torch computes with as many threads after the block as before: numba's loops change that where they share OpenMP.
 
     Measured: two threads instead of one on busy cores made a later training twenty times slower.
