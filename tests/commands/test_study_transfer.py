@@ -12,6 +12,7 @@ from stgcn_lens.embeddings import open_clips
 from stgcn_lens.models.checkpoints import load
 from stgcn_lens.runs import Run
 from tests.commands.conftest import SMALL
+from tests.data import people
 from tests.training.clips import clip_set
 
 LEFT_OUT = ("sit down", "throw", "check watch")
@@ -103,7 +104,8 @@ def test_another_set_of_another_layout_is_put_onto_the_networks(run, tmp_path, c
 
 
 def test_a_layout_that_cannot_become_the_networks_is_one_line(run, tmp_path, capsys):
-    clip_set(6, layout="coco17").save(tmp_path / "flat")
+    flat = [people.clip(9, layout="coco17", name=f"clip {i}", label=i % 2, subject=i) for i in range(6)]
+    ClipSet.from_clips(flat, ("a", "b")).save(tmp_path / "flat")
     assert main(["study", "transfer", str(run), "--data", str(tmp_path / "flat"), *QUICK]) == 2
     told = capsys.readouterr().err
     assert "layout 'coco17' cannot become 'ntu25'" in told

@@ -39,7 +39,7 @@ def accuracies(
     deviation, and the ratio to tuning everything with as many shots (`to_full`, None where that was not run).
     """
     rows = []
-    for count in shots:
+    for count in dict.fromkeys((*shots, FULL)):  # scratch is trained on all clips, whatever the cuts are
         full = _mean(hits, INPUT, count, seeds)
         for cut in (*cuts, SCRATCH):
             mine = _mean(hits, cut, count, seeds)
