@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "confusions": ("confusions", "which class is taken for which, and what speaks for the wrong one"),
     "study layers": ("study_layers", "at which depth actions come apart, beside an untrained and a misled network"),
     "study noise": ("study_noise", "what noise does to answers, geometry and maps, in doses"),
+    "study transfer": ("study_transfer", "tuned on other classes from every layer upward, and the best cut predicted"),
     "compare": ("compare", "layers of several runs overlaid, as a page, tables and figures"),
     "report": ("report", "one self-contained HTML page, of one run or of several"),
     "analyse": ("analyse", "embed, graph, explain and report in a row"),

@@ -42,7 +42,7 @@ def load(recipe: Path):
 
 
 def test_there_are_recipes() -> None:
-    assert {"synthetic_layers", "utd_mhad_layers", "msr_action3d_layers", "own_network"} <= {
+    assert {"synthetic_layers", "utd_mhad_layers", "msr_action3d_layers", "own_network", "transfer"} <= {
         recipe.stem for recipe in RECIPES
     }
 

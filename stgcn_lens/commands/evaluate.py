@@ -4,11 +4,6 @@ Its own clips, by default those of the test side, or others (--data), whose clas
 reads two channels gets x and y, without depth or score. The .npz is what `fuse` reads.
 """
 
-import os
-import shutil
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,9 +11,9 @@ from typing import Annotated, Literal
 import tyro
 
 from stgcn_lens.commands import Common, Result
+from stgcn_lens.commands.clips import other_clips
 from stgcn_lens.commands.progress import bar
-from stgcn_lens.data.dataset import ClipSet
-from stgcn_lens.data.readers import read, recognise
+from stgcn_lens.data.readers import recognise
 from stgcn_lens.errors import LensError
 from stgcn_lens.runs import Run
 from stgcn_lens.studies.evaluation import EvaluateConfig, evaluate
@@ -59,7 +54,8 @@ def run(args: Args) -> Result:
             got, fix = f"--split {args.config.split}", "leave --split or --data out"
             raise LensError("other clips are on no side of the run", got=got, fix=fix)
         recognise(args.data, args.format, args.layout, args.to_layout)
-    with target.lock(), _others(args, target) as clips, bar("classify") as progress:
+    where = args.data, args.format, args.layout, args.to_layout
+    with target.lock(), other_clips(target, *where) as clips, bar("classify") as progress:
         about = evaluate(target, args.config, data=args.data, clips=clips, device=device, progress=progress)
     scores, place = about["metrics"], f"{args.run / FOLDER / about['name']}.npz"
     text = f"{args.run}: {about['clips']} clips"
@@ -76,22 +72,3 @@ def run(args: Args) -> Result:
         first = about["dropped"][0]
         text += f"; {len(about['dropped'])} left out, first {first['clip']}: {first['reason']}"
     return Result(f"{text}; {place}", {"run": str(args.run), "file": place, **about})
-
-
-@contextmanager
-def _others(args: Args, target: Run) -> Iterator[ClipSet | None]:
-    """The clips of --data; what is not native is packed beside the run's files for as long as it is needed."""
-    if args.data is None:
-        yield None
-        return
-    if (args.data / "clipset.json").is_file() and args.layout is None and args.to_layout is None:
-        yield ClipSet.open(args.data)
-        return
-    # Under a name that `Run.lock` sweeps away where a kill has left it.
-    folder = target / f".clips.{os.getpid()}.{uuid.uuid4().hex[:6]}.tmp"
-    try:
-        with bar("reading", "file") as progress:
-            clips = read(args.data, args.format, args.layout, folder / "clips", progress, args.to_layout)
-        yield clips
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -34,6 +34,7 @@ from stgcn_lens.processes import processes
 from stgcn_lens.runs import Run
 from stgcn_lens.skeleton import find_layout
 from stgcn_lens.training import Step, TrainJob, choose, train
+from stgcn_lens.training.classes import classes_without, without_classes
 
 EXAMPLE = "stgcn-lens train --data recordings/ --split subject --out runs/mine"
 FLAGS = (tyro.conf.OmitArgPrefixes,)
@@ -55,6 +56,8 @@ class Args(Common):
     """Put the clips onto this layout (or .toml file), joint by joint and by name, before anything else."""
     leave_out: Path | None = None
     """A text file that names clips to do without, one a line, such as the lists of missing skeletons of NTU."""
+    leave_out_classes: tuple[str, ...] = ()
+    """Classes, by name or number, whose clips are left out and which the network never knows: for `study transfer`."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; under torchrun every process has a GPU of its own."""
     force: bool = False
@@ -116,7 +119,9 @@ def _settings(kind: type) -> set[str]:
 def run(args: Args) -> Result:
     """Train and report the scores."""
     # Before a folder is made for what cannot be read.
-    recognise(args.data, args.format, args.layout, args.to_layout)
+    source = recognise(args.data, args.format, args.layout, args.to_layout)
+    if args.leave_out_classes:
+        classes_without(source.classes, args.leave_out_classes)
     wish = Wish.of(args.job, args.leave_out)
     device = choose(args.device)
     with processes(device) as group, ExitStack() as held:
@@ -124,7 +129,16 @@ def run(args: Args) -> Result:
             if group.first:
                 target = Run.create(args.out)
                 held.enter_context(target.lock())
-                clips = read_clips(target, args.data, args.format, args.layout, args.force, args.to_layout)
+                clips = read_clips(
+                    target,
+                    args.data,
+                    args.format,
+                    args.layout,
+                    args.force,
+                    args.to_layout,
+                    lambda clips: without_classes(clips, args.leave_out_classes),
+                    args.leave_out_classes,
+                )
             else:
                 target = Run.open(args.out)
                 clips = open_clips(target)
@@ -228,10 +242,12 @@ def read_clips(
     force: bool,
     to_layout: str | None = None,
     fit: Callable[[ClipSet], ClipSet] = lambda clips: clips,
+    without: Sequence[str] = (),
 ) -> ClipSet:
     """The clips at a path: a native set is used where it lies, everything else is packed into RUN/data once.
 
     `fit` may make others of them, which then are packed too; it returns the same set where there is nothing to do.
+    `without` is what the manifest tells of classes that it leaves out.
     """
     native = (data / "clipset.json").is_file() and layout is None and to_layout is None
     if native and fit(clips := ClipSet.open(data)) is clips:
@@ -245,9 +261,12 @@ def read_clips(
 
     # A layout of one's own goes by a name that says what is in its file.
     called = lambda wish: None if wish is None else find_layout(wish).name  # noqa: E731
-    source = {"path": str(data.resolve()), "format": format, "layout": called(layout), "listing": _listing(data)}
+    source: dict[str, Any] = {"path": str(data.resolve()), "format": format}
+    source |= {"layout": called(layout), "listing": _listing(data)}
     if to_layout is not None:
         source["to_layout"] = called(to_layout)
+    if without:
+        source["leave_out_classes"] = list(without)
     return own_clips(target, {"source": source}, pack, force)
 
 

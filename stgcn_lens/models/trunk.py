@@ -61,11 +61,23 @@ class Trunk(nn.Module):
                 fix="use clips of that layout, which `stgcn-lens data convert --to-layout` makes",
             )
         n, c, t, v, m = x.shape
-        y = self.entry(self.input(x.permute(0, 4, 1, 2, 3).reshape(n * m, c, t, v)))
-        for block in self.blocks:
-            y = block(y)
+        y = self.between(self.input(x.permute(0, 4, 1, 2, 3).reshape(n * m, c, t, v)))
         return y.view(n, m, *y.shape[1:])
 
+    def between(self, y: torch.Tensor, below: str = "input", upto: str | None = None) -> torch.Tensor:
+        """From what layer `below` puts out, (N*M, C, T, V), to what `upto` does, by default the last block."""
+        names = list(self.layers)
+        first, last = names.index(below), len(names) - 1 if upto is None else names.index(upto)
+        if first == 0 < last:
+            y = self.entry(y)
+        for block in self.blocks[first:last]:
+            y = block(y)
+        return y
+
+    def scores(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits (N, classes) of features (N, M, C, T, V): mean over frames and joints, over bodies, a linear head."""
+        return self.head(features.mean(dim=(3, 4)).mean(dim=1))
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (N, classes): mean over frames and joints, then over bodies, then a linear head."""
-        return self.head(self.features(x).mean(dim=(3, 4)).mean(dim=1))
+        """Logits (N, classes) of clips (N, C, T, V, M)."""
+        return self.scores(self.features(x))
