@@ -46,7 +46,7 @@ def main() -> None:
         st.caption("*Open* shows a layer alone. All play the same frame; drag one and all turn.")
     elif view == "compare":
         pair = scenes.pair(chosen, seen, layer, beside)
-        canvas.show(scenes.play(pair, shared=shared, height=330, heat=True), key="clip_player")
+        canvas.show(scenes.play(pair, shared=shared, height=270, heat=True), key="clip_player")
         st.markdown(scenes.agreement(*pair))
     else:
         mine = scenes.Shown(seen, layer, chosen.clip.name, chosen.source.classes)

@@ -34,7 +34,7 @@ function makePanel(player, parent) {
     strip.setAttribute("aria-label", "Mean saliency of every frame; click to go there");
     strip.hidden = !p.saliency;
     head.hidden = !(p.title || p.subtitle) && single;
-    panel.heat.setData(heat);
+    panel.heat.setData(heat, single);
   };
 
   panel.draw = () => {

@@ -223,6 +223,7 @@ function make(root) {
     player.draw();
   };
   player.sleep = () => { cancelAnimationFrame(raf); raf = 0; };
+  player.panels = () => panels;
   player.state = () => ({ frame: panels.length ? frameOf(panels[0]) : 0, playing, yaw: view.yaw, pitch: view.pitch });
 
   new ResizeObserver(() => player.draw()).observe(grid);

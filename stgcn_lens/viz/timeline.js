@@ -1,7 +1,8 @@
 // Time from left to right: the strip of mean saliency and the heat map of joint x time, with the frame shown and the
 // loop marked on both. A click goes there.
 
-const ROW = { most: 11, least: 8, many: 33 }; // pixels a joint takes in the heat map, fewer where there are many
+const ROW = { alone: [11, 8], beside: [8, 5] }; // pixels a joint takes in the heat map; fewer where there are many
+const MANY = 33; // joints
 const GUTTER = 112; // pixels for the names of the joints
 const AXIS = 18; // pixels for the seconds below
 const GRIP = 7; // pixels beside a mark of the loop in which it can be taken
@@ -68,11 +69,12 @@ function drawCells(canvas, w, h, clip, tall, colours, style) {
   ctx.imageSmoothingEnabled = false;
   ctx.drawImage(cells, GUTTER, 0, w - GUTTER, rows * tall);
   ctx.fillStyle = style.color;
-  ctx.font = `${Math.min(11, tall + 1)}px system-ui, sans-serif`;
+  const each = Math.ceil(10 / tall); // names that fit
+  ctx.font = `${each > 1 ? 9 : 11}px system-ui, sans-serif`;
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";
   clip.there.forEach((m, band) => {
-    for (let v = 0; v < clip.V; v += tall < 10 ? 2 : 1)
+    for (let v = 0; v < clip.V; v += each)
       ctx.fillText(clip.jointName(m, v).replace(" (body ", " (").replace("spine ", "sp. "), GUTTER - 5, (band * clip.V + v + 0.5) * tall, GUTTER - 7);
     if (band) ctx.fillRect(0, band * clip.V * tall - 0.5, w, 1);
     if (!clip.planted) return;
@@ -101,7 +103,7 @@ function makeHeat(player, panel, parent) {
   const tip = el("div", "sl-cell", stage, { hidden: true });
   const still = document.createElement("canvas");
   const heat = { stage };
-  let drawn = "", pointer = null, tall = ROW.most;
+  let drawn = "", pointer = null, tall = 0;
 
   const place = () => {
     const { clip } = panel, wide = (canvas.clientWidth - GUTTER) / clip.frames;
@@ -110,12 +112,12 @@ function makeHeat(player, panel, parent) {
     return { t, m: clip.there[Math.floor(row / clip.V)], v: row % clip.V, row };
   };
 
-  heat.setData = (wanted) => {
+  heat.setData = (wanted, single) => {
     const { clip } = panel;
     stage.hidden = !(wanted && clip.value && clip.there.length);
     if (stage.hidden) return;
     const rows = clip.there.length * clip.V;
-    tall = rows > ROW.many ? ROW.least : ROW.most;
+    tall = ROW[single ? "alone" : "beside"][rows > MANY ? 1 : 0];
     canvas.style.height = `${rows * tall + AXIS}px`;
     canvas.setAttribute("aria-label",
       `Saliency of ${clip.V} joints (down) over ${clip.frames} frames (across); click to go there, arrow keys step.`);
