@@ -1,6 +1,7 @@
 """What the model says of a clip and which evidence every layer holds, computed live and cached."""
 
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,19 +11,36 @@ import streamlit as st
 
 from app import analysis
 from stgcn_lens.data.clip import Clip
-from stgcn_lens.data.transforms import clean, fit, prepare
+from stgcn_lens.data.transforms import Sample, clean, fit, prepare
+from stgcn_lens.errors import RunError
 from stgcn_lens.explain import upsample
+from stgcn_lens.explain.cells import Cells, cells_of
 from stgcn_lens.runs import Run
 
 if TYPE_CHECKING:
     from app.sources import ClipRow, Source
+
+GRADCAM = "gradcam"
+# The rows of EXPLAINERS, in its order; the table itself needs captum, and the sidebar must not wait for that.
+QUICK = (GRADCAM, "hirescam", "layercam", "gradcampp", "saliency", "input_x_gradient")
+SLOW = {
+    "layer_integrated_gradients": "32 times, forward and back through every layer",
+    "integrated_gradients": "32 times, forward and back",
+    "occlusion_joints": "once for every joint",
+    "occlusion_parts": "once for every body part",
+    "occlusion_windows": "once for every window of 8 frames",
+    "occlusion_cells": "once for every joint in every window of 8 frames",
+    "shapley_parts": "once for every group of body parts",
+}
+KEPT = 96  # explained clips of all sessions together; ten layers of 300 frames and two people take 0.7 MB (ours)
 
 
 @dataclass(frozen=True, eq=False)
 class Explained:
     """A cleaned clip, what the model says of it, and every layer's evidence for one class.
 
-    `maps`: layer -> (F, V, M) float32 on the clip's own frames, >= 0, not normalised.
+    `maps`: layer -> (F, V, M) float32 on the clip's own frames, >= 0, not normalised; "input" alone for a method that
+    explains the input only. `target` is the class explained, `against` the one that it is held against, if any.
     """
 
     clip: Clip
@@ -30,6 +48,8 @@ class Explained:
     target: int
     maps: dict[str, np.ndarray]
     no_evidence: dict[str, bool]
+    method: str = GRADCAM
+    against: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,41 +77,113 @@ def layers(source: "Source") -> list[str]:
     return ["input"]
 
 
-def explain(source: "Source", row: "ClipRow", target: int | None) -> Explained:
-    """Every layer's evidence in a clip for a class (None: the predicted one), from one forward and backward pass."""
-    return _explain(str(source.model), source.stamp, row.number, target, source, row)
+def explain(
+    source: "Source",
+    row: "ClipRow",
+    target: int | None,
+    method: str = GRADCAM,
+    against: int | None = None,
+    *,
+    by: "Source | None" = None,
+) -> Explained:
+    """A method's evidence in a clip, at every layer that it explains, computed once for all who ask.
+
+    Parameters
+    ----------
+    target : the class that is explained; None: the predicted one. `against`: explain the difference to this one.
+    by : whose model is asked; by default that of the clip's own source.
+
+    Raises
+    ------
+    RunError : the model knows other skeletons than the clip's. LensError: see `explain.EXPLAINERS`.
+    """
+    by = by or source
+    whose = (str(source.path), source.stamp, row.number)
+    return _explain(str(by.model), by.stamp, whose, target, method, against, source, row, by)
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
-def _explain(folder: str, stamp: str, number: int, target: int | None, _source: "Source", _row: "ClipRow") -> Explained:
+@st.cache_resource(max_entries=KEPT, show_spinner=False)
+def _explain(
+    folder: str,
+    stamp: str,
+    whose: tuple[str, str, int],
+    target: int | None,
+    method: str,
+    against: int | None,
+    _source: "Source",
+    _row: "ClipRow",
+    _by: "Source",
+) -> Explained:
     import torch
 
-    from stgcn_lens.explain.gradcam import grad_cam
-
     held = model(folder, stamp)
-    loaded = held.loaded
-    clip = clean(_source.clip(_row), loaded.preprocessing)
-    sample = fit(clip, loaded.preprocessing, loaded.bodies)
-    classes = None if target is None else torch.tensor([target])
+    fed = feed(held, _source.clip(_row))
+    classes, others = (None if side is None else torch.tensor([side]) for side in (target, against))
+    how = {"pooling": _pooling(_by)} if method == GRADCAM else {}
     with held.lock:
-        result = grad_cam(loaded.model, torch.from_numpy(sample.x)[None], classes, pooling=_pooling(_source))
-    maps = {}
-    for layer, by_clip in result.maps.items():
-        on_frames = upsample.to_frames(by_clip[0], loaded.model.strides[layer], sample.frames)
-        on_clip = upsample.to_clip(on_frames, sample.source, clip.frames)
-        there = np.zeros(clip.xyz.shape[1:], np.float32)
-        bodies = min(clip.bodies, on_clip.shape[2])
-        there[..., :bodies] = on_clip[..., :bodies]
-        maps[layer] = there * clip.valid[:, None]
-    logits = result.logits[0].astype(np.float64)
-    odds = np.exp(logits - logits.max())
+        result = _function(method)(
+            held.loaded.model, torch.from_numpy(fed.sample.x)[None], classes, against=others, cells=[fed.cells], **how
+        )
+    maps = {layer: fed.on_clip(maps[0], held.loaded.model.strides[layer]) for layer, maps in result.maps.items()}
     return Explained(
-        clip=clip,
-        probabilities=odds / odds.sum(),
+        clip=fed.clip,
+        probabilities=softmax(result.logits[0]),
         target=int(result.target[0]),
         maps=maps,
         no_evidence={layer: bool(none[0]) or not maps[layer].any() for layer, none in result.no_evidence.items()},
+        method=method,
+        against=against,
     )
+
+
+def _function(method: str) -> Callable[..., Any]:
+    """The method; the one that the app opens on comes without captum, which takes long to import."""
+    if method == GRADCAM:
+        from stgcn_lens.explain.gradcam import grad_cam
+
+        return grad_cam
+    from stgcn_lens.explain import EXPLAINERS
+
+    return EXPLAINERS[method].function
+
+
+@dataclass(frozen=True, eq=False)
+class Fed:
+    """A clip as a model is fed it: cleaned, and as a sample with its cells."""
+
+    clip: Clip
+    sample: Sample
+    cells: Cells
+
+    def on_clip(self, map: np.ndarray, stride: int) -> np.ndarray:
+        """A layer's map (T_l, V, M') on the frames and bodies of the cleaned clip, (F, V, M) float32."""
+        on_frames = upsample.to_frames(map, stride, self.sample.frames)
+        on_clip = upsample.to_clip(on_frames, self.sample.source, self.clip.frames)
+        there = np.zeros(self.clip.xyz.shape[1:], np.float32)
+        bodies = min(self.clip.bodies, on_clip.shape[2])
+        there[..., :bodies] = on_clip[..., :bodies]
+        return there * self.clip.valid[:, None]
+
+
+def feed(held: Model, clip: Clip) -> Fed:
+    """A recorded clip, prepared for a model; `RunError` if the model knows other skeletons."""
+    loaded, prep = held.loaded, held.loaded.preprocessing
+    if loaded.layout.joints != clip.skeleton.joints:
+        raise RunError(
+            f"the model cannot read '{clip.name}'",
+            got=f"a skeleton of layout {clip.layout}, {clip.skeleton.V} joints",
+            expected=f"layout {loaded.layout.name}, {loaded.layout.V} joints",
+            fix="choose a run of the same layout",
+        )
+    cleaned = clean(clip, prep)
+    sample = fit(cleaned, prep, loaded.bodies)
+    return Fed(cleaned, sample, cells_of(sample, loaded.layout, prep.stream, replayed=prep.fit == "replay"))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """(classes,) probabilities, float64."""
+    odds = np.exp(logits.astype(np.float64) - logits.max())
+    return odds / odds.sum()
 
 
 def _pooling(source: "Source") -> Literal["clip", "body"]:
@@ -117,6 +209,13 @@ def shown_layer(explained: Explained, layer: str) -> str:
     if layer in explained.maps:
         return layer
     return next(iter(explained.maps)) if layer == "input" else list(explained.maps)[-1]
+
+
+def scaled(maps: Sequence[np.ndarray], *, shared: bool) -> list[np.ndarray]:
+    """Maps (F, V, M) in [0, 1]: each relative to its own maximum, or all to the largest of them."""
+    if shared:
+        return upsample.normalise(maps, "layer")
+    return [upsample.normalise([map], "clip")[0] for map in maps]
 
 
 def normalised(explained: Explained, layer: str) -> tuple[np.ndarray, float]:

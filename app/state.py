@@ -1,4 +1,4 @@
-"""The one selection (run, clip, layer, class), chosen in the sidebar, kept on every page and in the URL."""
+"""The one selection (run, clip, layer, class, method), chosen in the sidebar, kept on every page and in the URL."""
 
 import argparse
 import os
@@ -12,18 +12,36 @@ import streamlit as st
 from app import compute, sources
 
 PREDICTED = "predicted"
+NO_OTHER = "no other class"
+EVERY, WRONG = "all classes", "wrongly classified"
+MANY = 300  # clips that the list holds; of larger sets others are found by typing their name (ours)
 DEMO = "demo model"
 SYNTHETIC = "Demo model – synthetic data"  # noqa: RUF001
 
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """What every page shows. `target` is a class name, or "predicted"."""
+    """What every page shows.
+
+    `target` is a class name, or "predicted"; `against` the name of the class that it is held against, or "no other
+    class"; `method` a key of `EXPLAINERS`; `places` the runs that can be chosen, by name.
+    """
 
     source: sources.Source
     clip: sources.ClipRow
     layer: str
     target: str
+    method: str
+    against: str
+    places: dict[str, Path | None]
+
+    def wanted(self) -> int | None:
+        """The class to explain; None: the predicted one."""
+        return None if self.target == PREDICTED else self.source.classes.index(self.target)
+
+    def other(self) -> int | None:
+        """The class that it is held against, if any."""
+        return None if self.against == NO_OTHER else self.source.classes.index(self.against)
 
 
 def current() -> Selection:
@@ -54,39 +72,68 @@ def choose(arguments: Sequence[str]) -> Selection:
             [PREDICTED, *source.classes],
             key="class",
             bind="query-params",
-            help="Grad-CAM answers: what in this clip speaks for this class? By default, the predicted one.",
+            help="What in this clip speaks for this class? By default, the predicted one.",
         )
-    return Selection(source, clip, layer, target)
+        against = st.selectbox(
+            "rather than",
+            [NO_OTHER, *source.classes],
+            key="against",
+            bind="query-params",
+            help="Explain by how much the score of the class exceeds the score of this one.",
+        )
+        method = st.selectbox(
+            "Method",
+            [*compute.QUICK, *compute.SLOW],
+            key="method",
+            bind="query-params",
+            help="How the evidence is found; `stgcn-lens explain --help` says more. The first six answer at once.",
+        )
+    return Selection(source, clip, layer, target, method, against, places)
 
 
 def _clip(source: sources.Source) -> sources.ClipRow:
     wanted = st.selectbox(
         "Show clips of",
-        ["all classes", "wrongly classified", *source.classes],
+        [EVERY, WRONG, *source.classes],
         key="only",
         bind="query-params",
     )
-    rows = [
-        row
-        for row in source.rows
-        if wanted == "all classes"
-        or (wanted == "wrongly classified" and row.label is not None and row.predicted not in (None, row.label))
-        or row.class_name == wanted
-    ]
-    if not rows:
-        st.caption(f"No clip is {wanted}." if wanted == "wrongly classified" else "This class has no clip here.")
-        rows = list(source.rows)
-    by_name = {row.name: row for row in rows}
-    best = max(range(len(rows)), key=lambda i: (rows[i].right, rows[i].confidence or 0.0))
+    by_name, best = _listed(str(source.path), source.stamp, wanted, source)
+    if not by_name:
+        st.caption("No clip is wrongly classified." if wanted == WRONG else "This class has no clip here.")
+        by_name, best = _listed(str(source.path), source.stamp, EVERY, source)
+    names = list(by_name)
+    many = len(names) > MANY
+    shown = [best, *(name for name in names[:MANY] if name != best)] if many else names
     name = st.selectbox(
         "Clip",
-        list(by_name),
-        index=best,
+        shown,
+        index=shown.index(best),
         key="clip",
         bind="query-params",
-        help=f"{len(rows)} clips. {source.listed}",
+        accept_new_options=many,
+        help=f"{len(names)} clips. {source.listed}" + f" Listed: {MANY}; any other by typing its name." * many,
     )
-    return by_name[name]
+    if name in by_name:
+        return by_name[name]
+    everything, _ = _listed(str(source.path), source.stamp, EVERY, source)
+    if name not in everything:
+        st.caption(f"No clip is called {plain(str(name)[:80])}. Shown: {plain(best)}.")
+    return everything.get(name, by_name[best])
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _listed(path: str, stamp: str, wanted: str, _source: sources.Source) -> tuple[dict[str, sources.ClipRow], str]:
+    """The clips that are wanted, by name, and the one to open on: the surest of those classified rightly."""
+    rows = [
+        row
+        for row in _source.rows
+        if wanted == EVERY
+        or (wanted == WRONG and row.label is not None and row.predicted not in (None, row.label))
+        or row.class_name == wanted
+    ]
+    best = max(rows, key=lambda row: (row.right, row.confidence or 0.0), default=None)
+    return {row.name: row for row in rows}, "" if best is None else best.name
 
 
 def _default_layer(layers: Sequence[str]) -> str:

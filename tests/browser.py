@@ -49,3 +49,43 @@ def colours(page: Any, selector: str = "canvas.sl-view") -> dict[str, int]:
             return seen;
         }"""
     )
+
+
+def unreadable(page: Any, within: str, least: float = 4.5) -> list[list[Any]]:
+    """Words in a part of a page whose contrast with the ground behind them is too low, each with its contrast.
+
+    WCAG 2.2, contrast (minimum); words of controls that are switched off are left out, as there.
+    """
+    return page.evaluate(
+        """([within, least]) => {
+            const paper = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d",
+                { willReadFrequently: true });
+            const over = (colours) => {  // what colours, the lowest first, look like on top of each other
+                paper.clearRect(0, 0, 1, 1);
+                for (const colour of colours) { paper.fillStyle = colour; paper.fillRect(0, 0, 1, 1); }
+                return [...paper.getImageData(0, 0, 1, 1).data].slice(0, 3);
+            };
+            const light = (rgb) => rgb.map((c) => c / 255)
+                .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+                .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+            const found = [];
+            for (const root of document.querySelectorAll(within)) {
+                const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+                while (walker.nextNode()) {
+                    const text = walker.currentNode.textContent.trim(), node = walker.currentNode.parentElement;
+                    if (!text || !node.checkVisibility() || node.closest(":disabled, script, style, svg")) continue;
+                    if (!node.getClientRects().length) continue;
+                    const grounds = [];
+                    for (let up = node; up; up = up.parentElement)
+                        grounds.unshift(getComputedStyle(up).backgroundColor);
+                    const ground = over(["white", ...grounds]);
+                    const ink = over([`rgb(${ground})`, getComputedStyle(node).color]);
+                    const [high, low] = [light(ink), light(ground)].sort((a, b) => b - a);
+                    const contrast = (high + 0.05) / (low + 0.05);
+                    if (contrast < least) found.push([text.slice(0, 60), Number(contrast.toFixed(2))]);
+                }
+            }
+            return found;
+        }""",
+        [within, least],
+    )

@@ -5,9 +5,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import canvas, charts, compute, state
+from app import canvas, charts, compute, scenes, state, stored, trust
 from app.state import plain
+from stgcn_lens.data.clip import Clip
 from stgcn_lens.viz import player, theme
+
+VIEWS = ("single", "layers", "compare")
+SCALES = ("own scale", "shared scale")
+HELP = "single: one map. layers: every layer at once. compare: this map beside another layer, method or run."
 
 
 def main() -> None:
@@ -16,18 +21,124 @@ def main() -> None:
     if not chosen.source.has_model:
         _bare(chosen)
         return
-    target = None if chosen.target == state.PREDICTED else chosen.source.classes.index(chosen.target)
-    seen = compute.explain(chosen.source, chosen.clip, target)
+    seen = _seen(chosen)
+    if seen is None:
+        _wait(chosen)
+        return
     layer = compute.shown_layer(seen, chosen.layer)
     st.markdown(_sentence(chosen, seen, layer))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        view = st.segmented_control(
+            "View",
+            VIEWS,
+            default=VIEWS[0],
+            key="view",
+            bind="query-params",
+            label_visibility="collapsed",
+            required=True,
+        )
+        beside, shared = _compared(chosen, seen, layer, view), view != VIEWS[0] and _shared()
+    if layer != chosen.layer:
+        st.caption(_instead(chosen, seen, layer))
+    if view == "layers":
+        shown = [scenes.Shown(seen, name, name, chosen.source.classes, pick=name) for name in seen.maps]
+        canvas.show(scenes.play(shown, shared=shared, height=165, heat=False), key="clip_player", on_pick=_open_layer)
+        st.caption("*Open* shows a layer alone. All play the same frame; drag one and all turn.")
+    elif view == "compare":
+        pair = scenes.pair(chosen, seen, layer, beside)
+        canvas.show(scenes.play(pair, shared=shared, height=270, heat=True), key="clip_player")
+        st.markdown(scenes.agreement(*pair))
+    else:
+        mine = scenes.Shown(seen, layer, chosen.clip.name, chosen.source.classes)
+        left, right = st.columns([2.3, 1], gap="medium")
+        with left:
+            canvas.show(scenes.play([mine], height=400, heat=True), key="clip_player")
+        with right:
+            _bars(chosen, seen.probabilities)
+            trust.card(chosen, seen, layer)
+            _joints(seen, layer)
+
+
+def _seen(chosen: state.Selection) -> compute.Explained | None:
+    """The explanation that is asked for; None where it takes long and nobody has asked for it aloud."""
+    target, against = chosen.wanted(), chosen.other()
+    if against is not None and against == (chosen.clip.predicted if target is None else target):
+        st.caption("A class rather than itself explains nothing; shown is the evidence for the class alone.")
+        against = None
+    if chosen.method in compute.QUICK:
+        return compute.explain(chosen.source, chosen.clip, target, chosen.method, against)
+    if target is None:
+        said = compute.explain(chosen.source, chosen.clip, None)
+        target = int(said.probabilities.argmax())
+    found = stored.explained(chosen.source, chosen.clip, target, chosen.method, against)
+    if found is not None:
+        return found
+    key = (str(chosen.source.path), chosen.source.stamp, chosen.clip.number, target, chosen.method, against)
+    asked = st.session_state.setdefault("asked", set())
+    if key not in asked:
+        st.session_state["asking"] = key
+        return None
+    with st.spinner(f"{chosen.method} ...", show_time=True):
+        return compute.explain(chosen.source, chosen.clip, target, chosen.method, against)
+
+
+def _wait(chosen: state.Selection) -> None:
+    """A slow method: the clip without its map, a button, and the command that makes it for good."""
+    seen = compute.explain(chosen.source, chosen.clip, chosen.wanted())
+    text = f"{chosen.method} asks the network {compute.SLOW[chosen.method]}: seconds to minutes."
+    if chosen.source.path is not None:
+        text += (
+            f" For good, and for more clips: `stgcn-lens explain {chosen.source.path} --method {chosen.method} "
+            "--clips 20`; the page then reads it."
+        )
+    st.warning(text, icon=":material/hourglass_empty:")
+    if st.button(f"Compute {chosen.method} for this clip", key="compute"):
+        st.session_state["asked"].add(st.session_state["asking"])
+        st.rerun()
     left, right = st.columns([2.3, 1], gap="medium")
     with left:
-        if layer != chosen.layer:
-            st.caption(f"The {chosen.layer} layer has no map of its own: Grad-CAM needs a block. Shown: {layer}.")
-        _play(chosen, seen, layer)
+        _still(chosen, seen.clip)
     with right:
-        _bars(chosen, seen)
-        _joints(seen, layer)
+        _bars(chosen, seen.probabilities)
+
+
+def _compared(chosen: state.Selection, seen: compute.Explained, layer: str, view: str) -> str:
+    """What the map is compared with, where that is the view."""
+    if view != "compare":
+        return ""
+    return st.selectbox(
+        "Beside it",
+        scenes.beside(chosen, seen, layer),
+        key="beside",
+        bind="query-params",
+        label_visibility="collapsed",
+        width=260,
+    )
+
+
+def _shared() -> bool:
+    scale = st.segmented_control(
+        "Colours",
+        SCALES,
+        default=SCALES[0],
+        key="scale",
+        bind="query-params",
+        label_visibility="collapsed",
+        required=True,
+    )
+    return scale == SCALES[1]
+
+
+def _open_layer(name: str) -> None:
+    """A layer of the grid was opened: it is the chosen one now, alone."""
+    st.session_state["layer"] = name
+    st.session_state["view"] = VIEWS[0]
+
+
+def _instead(chosen: state.Selection, seen: compute.Explained, layer: str) -> str:
+    if list(seen.maps) == ["input"]:
+        return f"{seen.method} explains the input, not single layers. Shown: input."
+    return f"The {chosen.layer} layer has no map of its own: {seen.method} needs a block. Shown: {layer}."
 
 
 def _bare(chosen: state.Selection) -> None:
@@ -39,9 +150,14 @@ def _bare(chosen: state.Selection) -> None:
     else:
         text = f"No model here yet, so no saliency. Make one: `{make}`"
     st.info(text, icon=":material/info:")
+    _still(chosen, clip)
+
+
+def _still(chosen: state.Selection, clip: Clip) -> None:
+    """A clip without saliency."""
     title = f"{clip.name} · {chosen.clip.class_name or 'no label'}"
     panel = player.payload(clip.xyz, clip.valid, clip.skeleton, fps=clip.fps, name=clip.name, title=title)
-    canvas.show(player.scene([panel], height=480), key="clip_player")
+    canvas.show(player.scene([panel], height=400), key="clip_player")
 
 
 def _sentence(chosen: state.Selection, seen: compute.Explained, layer: str) -> str:
@@ -50,17 +166,17 @@ def _sentence(chosen: state.Selection, seen: compute.Explained, layer: str) -> s
     says = f"the model says **{plain(classes[best])}** ({seen.probabilities[best]:.0%})"
     truth = f"True: **{plain(row.class_name)}**, {says}" if row.class_name else f"No label; {says}"
     mark = "" if row.label is None else (" :green[✓ right]." if best == row.label else " :red[✗ wrong].")
+    target = f"*{plain(classes[seen.target])}*"
+    if seen.against is not None:
+        target += f" rather than *{plain(classes[seen.against])}*"
     if seen.no_evidence[layer]:
-        where = f"At {plain(layer)} nothing in this clip speaks for *{plain(classes[seen.target])}*."
+        where = f"At {plain(layer)} nothing in this clip speaks for {target}."
     else:
         joint, frame = _peak(seen, layer)
         # A network that takes all joints as one vector does not tell them apart.
         alike = float(np.ptp(seen.maps[layer], axis=1).max()) <= 1e-4 * float(seen.maps[layer].max())
         place = "is the same for every joint and peaks" if alike else f"peaks in the **{plain(joint)}**"
-        where = (
-            f"At {plain(layer)} the evidence for *{plain(classes[seen.target])}* {place} "
-            f"at {frame / seen.clip.fps:.1f} s."
-        )
+        where = f"At {plain(layer)} the evidence for {target} {place} at {frame / seen.clip.fps:.1f} s."
     return f"{truth}{mark or '.'} {where} Move *Layer* to see where the network looks at each depth."
 
 
@@ -69,30 +185,11 @@ def _peak(seen: compute.Explained, layer: str) -> tuple[str, int]:
     return seen.clip.skeleton.joints[joint].replace("_", " "), int(frame)
 
 
-def _play(chosen: state.Selection, seen: compute.Explained, layer: str) -> None:
-    saliency, peak = compute.normalised(seen, layer)
-    target = chosen.source.classes[seen.target]
-    panel = player.payload(
-        seen.clip.xyz,
-        seen.clip.valid,
-        seen.clip.skeleton,
-        saliency=saliency,
-        evidence=seen.clip.evidence,
-        fps=seen.clip.fps,
-        name=seen.clip.name,
-        title=seen.clip.name,
-        subtitle=f"evidence for “{target}” at {layer}",
-        note=f"No positive evidence for “{target}” in {layer}." if seen.no_evidence[layer] else "",
-    )
-    scope = f"Grad-CAM, relative to this clip's maximum in this layer ({peak:.2g})"
-    canvas.show(player.scene([panel], scope=scope, peak="1", height=480), key="clip_player")
-
-
-def _bars(chosen: state.Selection, seen: compute.Explained, most: int = 5) -> None:
+def _bars(chosen: state.Selection, probabilities: np.ndarray, most: int = 5) -> None:
     classes = chosen.source.classes
-    order = np.argsort(-seen.probabilities, kind="stable")[:most]
-    shown = [f"{classes[c]} · {seen.probabilities[c]:.1%}{' ← true' if c == chosen.clip.label else ''}" for c in order]
-    table = pd.DataFrame({"class": shown, "probability": [float(seen.probabilities[c]) for c in order]})
+    order = np.argsort(-probabilities, kind="stable")[:most]
+    shown = [f"{classes[c]} · {probabilities[c]:.1%}{' ← true' if c == chosen.clip.label else ''}" for c in order]
+    table = pd.DataFrame({"class": shown, "probability": [float(probabilities[c]) for c in order]})
     y = alt.Y("class:N", sort=None, axis=None, scale=alt.Scale(paddingInner=0))
     x = alt.X("probability:Q", scale=alt.Scale(domain=[0, 1]), axis=None)
     base = alt.Chart(table).encode(y=y)
@@ -129,11 +226,11 @@ def _joints(seen: compute.Explained, layer: str) -> None:
         hide_index=True,
         height=318,
         column_config={
-            "joint": st.column_config.TextColumn(width=108),
+            "joint": st.column_config.TextColumn(width=98),
             "body": st.column_config.NumberColumn(width=42) if len(bodies) > 1 else None,
-            "mean": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=88),
-            "peak": st.column_config.NumberColumn(format="%.2f", width=52),
-            "peak at (s)": st.column_config.NumberColumn("at (s)", format="%.1f", width=52),
+            "mean": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=78),
+            "peak": st.column_config.NumberColumn(format="%.2f", width=46),
+            "peak at (s)": st.column_config.NumberColumn("at (s)", format="%.1f", width=44),
         },
     )
 

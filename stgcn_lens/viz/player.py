@@ -22,6 +22,7 @@ from stgcn_lens.viz import theme
 _HERE = Path(__file__).parent
 _STEPS = 32767
 _MISSING = -32768  # an int16 that no coordinate takes: this joint is not there
+_SCRIPTS = ("unpack", "draw", "timeline", "panel", "player")  # joined in this order into one module
 _TILE = 0.5  # metres between the lines of the floor; ours
 
 Panel = dict[str, Any]
@@ -41,6 +42,7 @@ def payload(
     subtitle: str = "",
     note: str = "",
     frame_map: Sequence[float] | np.ndarray | None = None,
+    pick: str = "",
 ) -> Panel:
     """One clip for the player, as JSON can hold it.
 
@@ -56,6 +58,7 @@ def payload(
     title, subtitle : printed above the canvas; `note`: printed on it ("no positive evidence in this layer").
     frame_map : frame of this clip that belongs to each frame of the scene's first clip; without it clips that
         play together share the fraction of their length.
+    pick : if not empty the clip has a button, which tells the app this (`canvas.show(on_pick=...)`).
 
     Raises
     ------
@@ -100,6 +103,7 @@ def payload(
         "saliency": None if saliency is None else _base64(_levels(saliency)),
         "evidence": None if evidence is None else _base64(np.packbits(np.asarray(evidence, bool).transpose(0, 2, 1))),
         "map": None if frame_map is None else [round(float(frame), 2) for frame in frame_map],
+        "pick": pick,
     }
     panel["key"] = hashlib.sha256(json.dumps(panel).encode()).hexdigest()[:16]  # unchanged: nothing to decode again
     return panel
@@ -113,6 +117,7 @@ def scene(
     sync: Literal["fraction", "seconds"] = "fraction",
     height: int = 420,
     autoplay: bool = True,
+    heat: bool = False,
 ) -> Scene:
     """Clips that play side by side with one clock, one camera and one colour scale: the player's whole data.
 
@@ -124,18 +129,32 @@ def scene(
     sync : "fraction": all begin and end together (or follow their `frame_map`); "seconds": each at its own pace.
     height : of each canvas, in pixels.
     autoplay : begin to play at once, unless the reader prefers reduced motion.
+    heat : draw each clip's saliency as joints x time below it too.
     """
     if not panels:
         raise DataError("nothing to play", got="0 clips", expected="at least 1")
     return {
         "palette": _base64(theme.SALIENCY),
-        "panels": list(panels),
+        "panels": _once(panels),
         "scope": scope,
         "peak": peak,
         "sync": sync,
         "height": height,
         "autoplay": autoplay,
+        "heat": heat,
     }
+
+
+def _once(panels: Sequence[Panel]) -> list[Panel]:
+    """The panels; one whose clip is in an earlier panel already says which, and holds only what differs from it."""
+    sent: list[Panel] = []
+    first: dict[str, int] = {}
+    for i, panel in enumerate(panels):
+        like = first.setdefault(panel["xyz"], i)
+        if like < i:
+            panel = {"like": like} | {name: value for name, value in panel.items() if value != panels[like][name]}
+        sent.append(panel)
+    return sent
 
 
 def html(
@@ -148,6 +167,7 @@ def html(
     sync: Literal["fraction", "seconds"] = "fraction",
     height: int = 420,
     autoplay: bool = True,
+    heat: bool = False,
 ) -> str:
     """The player as HTML: a whole page that needs no network, or one fragment of a page.
 
@@ -155,7 +175,7 @@ def html(
     those of `scene`.
     """
     chosen = [panels] if isinstance(panels, dict) else list(panels)
-    data = scene(chosen, scope=scope, peak=peak, sync=sync, height=height, autoplay=autoplay)
+    data = scene(chosen, scope=scope, peak=peak, sync=sync, height=height, autoplay=autoplay, heat=heat)
     body = f'<div><script type="application/json" data-stgcn-player>{json_in_html(data)}</script></div>'
     if not standalone:
         return body
@@ -180,7 +200,7 @@ def assets() -> str:
 @cache
 def script() -> str:
     """The player's JavaScript, an ES module whose default export mounts it."""
-    return (_HERE / "player.js").read_text(encoding="utf-8")
+    return "\n".join((_HERE / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
 
 
 @cache

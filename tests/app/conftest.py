@@ -50,7 +50,7 @@ def copy(whole: Path, tmp_path: Path) -> Path:
 def open_app(monkeypatch, tmp_path) -> Callable[..., AppTest]:
     """Opens the app on a run (None: the demo model) and a page, with query parameters; returns it after a run."""
 
-    def opened(run: Path | None, page: str = "clip", **query: str) -> AppTest:
+    def opened(run: Path | None, page: str = "clip", /, **query: str) -> AppTest:
         monkeypatch.setattr(sys, "argv", ["main.py"])
         monkeypatch.chdir(tmp_path)
         monkeypatch.delenv("STGCN_LENS_ROOT", raising=False)

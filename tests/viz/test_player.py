@@ -204,3 +204,16 @@ def test_text_can_be_read_on_its_background(tokens):
             dark, light = sorted((luminance(tokens[text]), luminance(tokens[page])))
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, page)
     assert set(theme.LIGHT) == set(theme.DARK)
+
+
+def test_maps_of_one_clip_send_its_coordinates_once(rng):
+    xyz, valid = rng.normal(size=(3, 300, 25, 2)), np.ones((300, 2), bool)
+    maps = [rng.random((300, 25, 2)) for _ in range(3)]
+    panels = [player.payload(xyz, valid, NTU, saliency=map, title=f"block_{i}") for i, map in enumerate(maps)]
+    sent = player.scene(panels)["panels"]
+    assert [panel.get("like") for panel in sent] == [None, 0, 0]
+    again = [{**sent[panel.get("like", 0)], **panel} for panel in sent]  # as the player does
+    assert [{name: panel[name] for name in panels[0]} for panel in again] == panels
+    assert all(len(json.dumps(panel)) < 22_000 for panel in sent[1:])  # a map of bytes as base64, and a title
+    other = player.payload(xyz + 1e-3 * rng.normal(size=xyz.shape), valid, NTU, title="another clip")
+    assert "like" not in player.scene([panels[0], other])["panels"][1]

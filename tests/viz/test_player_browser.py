@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stgcn_lens.viz import player
-from tests.browser import colours, until
+from stgcn_lens.viz import player, theme
+from tests.browser import colours, unreadable, until
 from tests.viz.bodies import NTU, saliency_of, standing
 from tests.viz.test_player import EVIL
 
@@ -236,6 +236,113 @@ def test_fragments_share_one_script_on_a_page(open_page):
         "frame 10 / 40",
         "frame 1 / 40",
     ]
+
+
+PLAYER = "document.querySelector('.sl-player').parentElement.__player"
+
+
+def heat_at(page: Any, joint: int, frame: float, frames: int = 40, tall: int = 11) -> tuple[float, float]:
+    """Where a joint and a frame of the heat map are in the window."""
+    page.locator("canvas.sl-heat").first.scroll_into_view_if_needed()
+    box = page.locator("canvas.sl-heat").first.bounding_box()
+    return box["x"] + 112 + (frame + 0.5) * (box["width"] - 112) / frames, box["y"] + (joint + 0.5) * tall
+
+
+def test_a_loop_plays_its_frames_alone_and_can_be_set_moved_and_cleared_by_keys_and_by_mouse(open_page):
+    page = open_page(player.html(panel(), autoplay=False))
+    loop = lambda: page.evaluate(f"{PLAYER}.loop")  # noqa: E731
+    page.locator("canvas.sl-view").focus()
+    page.locator(".sl-slider").fill("10")
+    page.keyboard.press("[")
+    page.locator(".sl-slider").fill("13")
+    page.get_by_role("button", name="Loop to this frame").click()
+    assert loop() == {"a": 10, "b": 13}
+    assert page.get_by_role("button", name="Clear the loop").inner_text() == "✕ 0.33–0.47 s"  # noqa: RUF001
+    page.evaluate(
+        f"(() => {{ const p = {PLAYER}, draw = p.draw; window.seen = new Set();"
+        " p.draw = () => { draw(); window.seen.add(p.state().frame); }; })()"
+    )
+    page.get_by_role("button", name="Play").click()
+    until(page, "window.seen.size >= 4 && performance.now() > (window.end ??= performance.now() + 500)")
+    pause(page)
+    assert set(page.evaluate("[...window.seen]")) == {10, 11, 12, 13}
+    strip = page.locator(".sl-strip").bounding_box()
+    x = lambda frame: strip["x"] + strip["width"] * frame / 40  # noqa: E731
+    page.mouse.move(x(14), strip["y"] + 15)
+    page.mouse.down()
+    page.mouse.move(x(30.5), strip["y"] + 15, steps=3)
+    page.mouse.up()
+    assert loop() == {"a": 10, "b": 30}
+    page.locator("canvas.sl-view").focus()
+    page.locator(".sl-slider").fill("35")
+    page.keyboard.press("[")  # past the end: the end gives way
+    assert loop() == {"a": 35, "b": 39}
+    page.keyboard.press("\\")
+    assert loop() is None
+    assert page.get_by_role("button", name="Clear the loop").is_hidden()
+
+
+def test_the_heat_map_shows_the_colours_of_the_cells_tells_them_and_goes_there(open_page):
+    page = open_page(player.html(panel(), autoplay=False, heat=True))
+    x, y = heat_at(page, joint=11, frame=19)
+    page.mouse.move(x, y)
+    assert page.locator(".sl-cell").inner_text() == "right hand · frame 20 (0.63 s) · saliency 1.00"
+    assert page.evaluate(f"{PLAYER}.mark") == {"m": 0, "v": 11}
+    page.mouse.click(x, y)
+    assert state(page)["frame"] == 19
+    page.mouse.move(0, 0)
+    assert page.locator(".sl-cell").is_hidden()
+    page.locator(".sl-slider").fill("0")
+    box = page.locator("canvas.sl-heat").bounding_box()
+    colour = page.locator("canvas.sl-heat").evaluate(
+        "(c, at) => [...c.getContext('2d').getImageData(at[0], at[1], 1, 1).data].slice(0, 3)",
+        [round(x - box["x"]), round(y - box["y"])],
+    )
+    level = round(float(saliency_of(40)[19, 11, 0]) * 255)
+    assert colour == theme.SALIENCY[level].tolist()
+    page.locator("canvas.sl-heat").focus()
+    page.keyboard.press("ArrowRight")
+    assert state(page)["frame"] == 1
+
+
+def test_a_joint_under_the_pointer_is_marked_in_the_heat_map_too(open_page):
+    page = open_page(player.html(panel(), autoplay=False, heat=True))
+    before = colours(page, "canvas.sl-heat")
+    box = page.locator("canvas.sl-view").bounding_box()
+    page.evaluate(f"Object.assign({PLAYER}.view, {{ yaw: 0, pitch: 0 }})")
+    for y in range(4, int(box["height"]), 8):
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + y)
+        if page.evaluate(f"{PLAYER}.mark"):
+            break
+    assert page.evaluate(f"{PLAYER}.mark") == {"m": 0, "v": NTU.index("head")}
+    assert colours(page, "canvas.sl-heat") != before
+
+
+def test_layers_of_one_clip_play_one_frame_with_their_own_maps(open_page):
+    names = [f"block_{i}" for i in range(1, 11)]
+    shown = [panel(saliency=saliency_of(40, joint=j), title=name, pick=name) for j, name in enumerate(names)]
+    page = open_page(player.html(shown, autoplay=False, height=160))
+    page.locator(".sl-slider").fill("20")
+    assert page.locator(".sl-clock").all_inner_texts() == ["frame 21 / 40"] * 10
+    values = page.evaluate(f"[...Array(10).keys()].map((j) => {PLAYER}.panels()[j].clip.value(20, 0, j))")
+    assert values == pytest.approx([float(saliency_of(40, joint=j)[20, j, 0]) for j in range(10)], abs=1 / 255)
+    page.evaluate(f"{PLAYER}.pick = (what) => {{ window.picked = what; }}")
+    page.get_by_role("button", name="Open block_7").click()
+    assert page.evaluate("window.picked") == "block_7"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_word_can_be_read_on_its_ground(open_page, scheme):
+    page = open_page(player.html(panel(bodies=2, note="A note."), autoplay=False, scope="a scope"), color_scheme=scheme)
+    assert unreadable(page, ".sl-player") == []
+
+
+def test_nothing_sticks_out_of_a_narrow_window(open_page):
+    shown = [panel(title="x" * 60, subtitle="a long line of words " * 4, note="n" * 60) for _ in range(2)]
+    page = open_page(player.html(shown, autoplay=False, heat=True), viewport={"width": 400, "height": 800})
+    page.locator("canvas.sl-view").first.focus()
+    page.keyboard.press("]")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
 def test_it_says_what_it_is_to_those_who_cannot_see_it(open_page):
