@@ -150,7 +150,7 @@ def _fill(
     left = batches(clips, chosen[first + shelf.clips : last], loaded.preprocessing, loaded.bodies, config.batch)
     kept = time.monotonic()
     try:
-        for batch, pieces in ahead((batch, _embed_batch(loaded, batch, config, device)) for batch in ahead(left)):
+        for batch, pieces in ahead((batch, embed_batch(loaded, batch, config, device)) for batch in ahead(left)):
             for layer, piece in pieces.items():
                 piece.check(config.storage, layer, [clips.rows[clip].name for clip in batch.clips])
             shelf.append(pieces)
@@ -203,7 +203,7 @@ def _shelves(parts: Parts, layers: list[str], n: int, config: EmbedConfig, group
     return shelves
 
 
-def _embed_batch(loaded: Loaded, batch: Batch, config: EmbedConfig, device: str) -> dict[str, Piece]:
+def embed_batch(loaded: Loaded, batch: Batch, config: EmbedConfig, device: str) -> dict[str, Piece]:
     """Layer -> the windows of the clips of the batch; one transfer brings them all from the device.
 
     Raises
