@@ -1,4 +1,4 @@
-"""Changes of one recorded clip that ask a network "what if": joints held still or lost, frames lost, noise, other views.
+"""Changes of one recorded clip that ask "what if": joints held still or lost, frames lost, noise, another view or pace.
 
 Each is a pure function of a clip as it was recorded; `edit` makes several of them in one order. Absent bodies stay
 absent and exactly zero; 2-D joints that were not detected (score 0) stay so.
@@ -76,7 +76,7 @@ def mirror(clip: Clip) -> Clip:
 
 
 def rotate(clip: Clip, degrees: float) -> Clip:
-    """The scene turned about the layout's up axis, counter-clockwise seen from above, round the main body's first place.
+    """The scene turned about the up axis, counter-clockwise seen from above, round the main body's first place.
 
     A 2-D clip is turned in its picture, from +x to +y.
     """

@@ -1,4 +1,4 @@
-"""What a network says of one clip, which need not be of any set: answer, evidence at every layer, and its neighbours."""
+"""What a network says of one clip, of whatever set: its answer, the evidence at every layer, its neighbours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ def look(
 
 
 def windows(loaded: Loaded, samples: Sequence[Sample], how: EmbedConfig) -> dict[str, list[np.ndarray]]:
-    """Layer, from "input" to "logits" -> each prepared clip's windows, (n, D) float32, as the stage `embed` cuts them."""
+    """Layer, from "input" to "logits" -> each prepared clip's windows, (n, D) float32, cut as `embed` does."""
     batch = Batch(
         clips=np.arange(len(samples)),
         x=np.stack([sample.x for sample in samples]),
