@@ -161,7 +161,7 @@ class Analysed:
     def layer(self, name: str) -> Layer:
         """A layer with its graph; `LensError` if there is none of that name, `RunError` if its files are damaged."""
         name, stride = self.layers[found("layer", name, [known for known, _ in self.layers], file=self.run.path)]
-        config = _graph_config(self.run)
+        config = graph_config(self.run)
         graph = _graph(self.run / "graphs" / f"{name}.npz", len(self), self.run.path)
         neighbours = Neighbours(graph["indices"], graph["distances"])
         return Layer(
@@ -176,7 +176,7 @@ class Analysed:
         )
 
 
-def _graph_config(run: Run) -> GraphConfig:
+def graph_config(run: Run) -> GraphConfig:
     """How the graphs were made; what a run does not say, because it is older than the setting, is the default."""
     told = run.manifest()["stages"]["graph"]["config"]["graph"]
     return GraphConfig(**{f.name: told[f.name] for f in fields(GraphConfig) if f.name in told})

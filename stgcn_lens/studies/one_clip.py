@@ -14,6 +14,7 @@ from stgcn_lens.data.transforms import Sample, clean, fit
 from stgcn_lens.distances import Sequences, get_distance
 from stgcn_lens.distances.window_dtw import RELATIVE
 from stgcn_lens.embeddings import EmbedConfig, embed_batch
+from stgcn_lens.explain.comparison import in_parts
 from stgcn_lens.explain.gradcam import Pooling, grad_cam
 from stgcn_lens.explain.upsample import to_clip, to_frames
 from stgcn_lens.models.checkpoints import Loaded
@@ -152,3 +153,37 @@ def _clips(others: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> Se
 def _windows(others: np.ndarray, offsets: np.ndarray, position: int) -> np.ndarray:
     rows = read_rows(others, int(offsets[position]), int(offsets[position + 1]))
     return np.asarray(rows, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """How the evidence in a clip differs from that in the same clip before it was changed.
+
+    Attributes
+    ----------
+    before, after : (V, P), each joint's and each P-th part of the clip's share of the whole map; zero where it is zero.
+    likeness : Pearson's r of the two; None where one of them does not vary.
+    strength : the mean of the later map over its cells, in units of the earlier one's; None where that is zero.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    likeness: float | None
+    strength: float | None
+
+
+def difference(before: Seen, after: Seen, layer: str, parts: int = 10) -> Difference:
+    """Two maps of one layer set side by side, though one clip may be longer than the other."""
+    tables, means = [], []
+    for seen in (before, after):
+        table, total = in_parts(seen.maps[layer], 1, seen.clip.valid, parts)
+        tables.append(table / total if total > 0 else table)
+        means.append(total / max(1, int(seen.clip.valid.sum()) * seen.clip.skeleton.V))
+    one, other = tables
+    varied = np.ptp(one) > 0 and np.ptp(other) > 0
+    return Difference(
+        before=one,
+        after=other,
+        likeness=float(np.corrcoef(one.ravel(), other.ravel())[0, 1]) if varied else None,
+        strength=means[1] / means[0] if means[0] > 0 else None,
+    )

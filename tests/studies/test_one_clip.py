@@ -1,5 +1,6 @@
 """One clip seen by a network: as the stages of a run see it, and its neighbours as a graph would have them."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from stgcn_lens.models.checkpoints import load
 from stgcn_lens.runs import Run
 from stgcn_lens.studies import one_clip
 from stgcn_lens.studies.layers import GeometryConfig, graph
-from stgcn_lens.studies.one_clip import look, measured, nearest, windows
+from stgcn_lens.studies.one_clip import difference, look, measured, nearest, windows
 from tests import tiny
 from tests.reference.dtw import window_dtw
 
@@ -120,3 +121,32 @@ def test_half_precision_is_read_as_it_is_stored(tmp_path: Path, rng):
     expected = [window_dtw(one, rows[a:b], normalise=False) for a, b in ((0, 2), (2, 5), (5, 9))]
     np.testing.assert_array_equal(positions, np.argsort(expected))
     np.testing.assert_allclose(distances, np.sort(expected), rtol=1e-6)
+
+
+def test_the_same_clip_has_the_same_evidence_and_a_scaled_map_is_alike_but_stronger(run):
+    loaded, clip = load(run.path), tiny.clips(14)[2]
+    seen = look(loaded, clip)
+    layer = next(layer for layer in seen.maps if not seen.no_evidence[layer])
+    same = difference(seen, seen, layer)
+    assert (same.likeness, same.strength) == (pytest.approx(1), pytest.approx(1))
+    np.testing.assert_allclose(same.before.sum(), 1)
+    np.testing.assert_allclose(
+        same.before.sum(axis=1), seen.maps[layer].sum(axis=(0, 2)) / seen.maps[layer].sum(), atol=1e-6
+    )
+    twice = dataclasses.replace(seen, maps={layer: 2 * seen.maps[layer]})
+    assert difference(seen, twice, layer).strength == pytest.approx(2)
+    nothing = dataclasses.replace(seen, maps={layer: 0 * seen.maps[layer]})
+    told = difference(nothing, seen, layer)
+    assert (told.likeness, told.strength) == (None, None)
+    assert not told.before.any()
+
+
+def test_a_clip_of_another_length_is_compared_by_parts_of_its_own(run):
+    loaded, clip = load(run.path), tiny.clips(14)[1]
+    one, other = look(loaded, clip), look(loaded, edit(clip, Edits(slow=2.0)))
+    told = difference(one, other, "block_2", parts=4)
+    assert told.before.shape == told.after.shape == (25, 4)
+    quarter = other.maps["block_2"].sum(axis=(1, 2)) * np.clip(
+        other.clip.frames / 4 - np.arange(other.clip.frames), 0, 1
+    )
+    assert told.after[:, 0].sum() == pytest.approx(quarter.sum() / other.maps["block_2"].sum(), rel=1e-4)
