@@ -64,12 +64,17 @@ class Job:
             return {"what": str(told["what"]), "done": int(told["done"]), "total": max(1, int(told["total"]))}
         return None
 
-    def cancel(self) -> None:
-        """End the whole process group: as Ctrl-C does, which leaves a run that goes on later; then for good."""
+    def cancel(self) -> threading.Thread:
+        """Begin to end the whole process group: as Ctrl-C does, so that the run goes on later; then for good."""
         self.cancelled = True
+        ending = threading.Thread(target=self._end, daemon=True)
+        ending.start()
+        return ending
+
+    def _end(self) -> None:
         for sign, patience in ((signal.SIGINT, PATIENCE), (signal.SIGKILL, None)):
             if self.process.poll() is not None:
-                break
+                return
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, sign)
             with suppress(subprocess.TimeoutExpired):
@@ -110,9 +115,14 @@ class Jobs:
             return self.last
 
     def cancel(self) -> None:
-        """End what runs, if anything does."""
+        """Begin to end what runs, if anything does."""
         if (job := self.running) is not None:
             job.cancel()
+
+    def close(self) -> None:
+        """End what runs, and wait for that."""
+        if (job := self.running) is not None:
+            job.cancel().join()
 
 
 @st.cache_resource(show_spinner=False)
@@ -121,5 +131,5 @@ def jobs() -> Jobs:
     import atexit
 
     found = Jobs()
-    atexit.register(found.cancel)
+    atexit.register(found.close)
     return found

@@ -40,6 +40,7 @@ def _bring() -> uploads.Brought | None:
             accept_multiple_files=True,
             max_upload_size=uploads.MOST_MB,
             key="brought_files",
+            on_change=_forget,
             help="Formats are known by content, not by name. An archive (.zip, .tar.gz) of them will do.",
         )
     with right:
@@ -51,27 +52,16 @@ def _bring() -> uploads.Brought | None:
             on_click="ignore",
             icon=":material/download:",
             width="stretch",
-            help="A made-up kick in the format of NTU RGB+D. Nothing that you bring leaves this machine or is kept.",
+            help="A made-up kick in the format of NTU RGB+D. Nothing that you bring is kept.",
         )
-    state_of = st.session_state
-    if given:
-        ids = [one.file_id for one in given]
-        if state_of.get("brought_ids") != ids:
-            state_of["brought_ids"], state_of["brought"] = ids, None
-            state_of["brought_error"] = None
-            try:
-                with st.status("Reading ...") as shown:
-                    state_of["brought"] = uploads.read(
-                        [(one.name, one.getvalue()) for one in given],
-                        lambda done, n: shown.update(label=f"Reading {done} of {n}"),
-                    )
-                    shown.update(label="Read", state="complete")
-            except LensError as error:
-                state_of["brought_error"] = str(error)
-    if state_of.get("brought_error"):
-        st.error(state_of["brought_error"], title="This cannot be read", icon=":material/error:")
+    if given and not {"brought", "brought_error"} & set(st.session_state):
+        _read([(one.name, one.getvalue()) for one in given])
+    elif not given and "brought" in st.session_state:  # of an earlier visit to this page
+        st.button("Forget this recording", on_click=_forget, icon=":material/delete:")
+    if "brought_error" in st.session_state:
+        st.error(st.session_state["brought_error"], title="This cannot be read", icon=":material/error:")
         return None
-    if state_of.get("brought") is None:
+    if "brought" not in st.session_state:
         st.markdown(
             "Drop a recording here to see what is understood of it, and then what the chosen run's model sees in it. "
             "No recording at hand? Take the sample."
@@ -79,7 +69,24 @@ def _bring() -> uploads.Brought | None:
         table = pd.DataFrame([{"format": r.name, "what it looks like": r.what, "layout": r.layout} for r in READERS])
         st.dataframe(table, hide_index=True, height="content", alt="The formats that can be read.")
         return None
-    return state_of["brought"]
+    return st.session_state["brought"]
+
+
+def _read(files: list[tuple[str, bytes]]) -> None:
+    """Read them into this session, or keep why they cannot be read."""
+    place = st.empty()
+    try:
+        with place.status("Reading ...") as told:
+            found = uploads.read(files, lambda done, n: told.update(label=f"Reading {done} of {n}"))
+        st.session_state["brought"] = found
+    except LensError as error:
+        st.session_state["brought_error"] = str(error)
+    place.empty()
+
+
+def _forget() -> None:
+    for key in ("brought", "brought_error", "brought_clip"):
+        st.session_state.pop(key, None)
 
 
 def _sample() -> bytes:
@@ -111,8 +118,7 @@ def _understood(brought: uploads.Brought) -> None:
     cells = st.columns([1, 0.6, 1.5, 0.9, 0.9, 1], gap="small")
     for cell, (name, value) in zip(cells, facts.items(), strict=True):
         with cell:
-            st.caption(name)
-            st.markdown(f"**{plain(value)}**")
+            st.markdown(f":gray[{name}]  \n**{plain(value)}**")
     lost = sorted(((share, joint) for joint, share in info.missing.items() if share > 0), reverse=True)
     names = ", ".join(f"{joint.replace('_', ' ')} {share:.1%}" for share, joint in lost[:MISSING])
     more = f" and {len(lost) - MISSING} more" if len(lost) > MISSING else ""
@@ -132,7 +138,7 @@ def _understood(brought: uploads.Brought) -> None:
                 for i, one in enumerate(faults)
             ]
         )
-        st.dataframe(table, hide_index=True, height=min(38 + 35 * len(table), 180))
+        st.dataframe(table, hide_index=True, height="content" if len(table) < 4 else 180)
     with st.expander("Everything that was understood"):
         st.code(info.text(), language=None)
 

@@ -120,14 +120,14 @@ def _job(was_running: bool) -> None:
     what = f"{job.verb} of {plain(job.run.name)}"
     if status == "running":
         told = job.progress()
-        text = f"{what}: {_seconds(job.seconds)}"
+        text = f"{what}{', being cancelled' if job.cancelled else ''}: {_seconds(job.seconds)}"
         if told:
             text += f", {plain(told['what'])} {told['done']:,} of {told['total']:,}"
         left, right = st.columns([5, 1], vertical_alignment="center")
         with left:
             st.progress(min(1.0, told["done"] / told["total"]) if told else 0.0, text)
         with right:
-            st.button("Cancel", key="cancel_job", on_click=board.cancel, icon=":material/stop:", width="stretch")
+            st.button("Cancel", key="cancel_job", on_click=board.cancel, icon=":material/stop:", disabled=job.cancelled)
         return
     if was_running:
         st.rerun()  # the table has changed

@@ -69,7 +69,7 @@ def _sentence(chosen: state.Selection, edits: Edits, before: Seen, after: Seen, 
         return f"{says} At {plain(layer)} one of the two maps is empty."
     alike = "looks at the same places" if told.likeness >= ALIKE else "looks elsewhere"
     much = f", with {told.strength:.2g} times the evidence" if told.strength is not None else ""
-    return f"{says} At {plain(layer)} it {alike} (r = {told.likeness:.2f}){much}."
+    return f"{says} At {plain(layer)} it {alike} (maps correlated by {told.likeness:.2f}){much}."
 
 
 def _play(chosen: state.Selection, edits: Edits, before: Seen, after: Seen, layer: str) -> None:
@@ -167,7 +167,7 @@ def _joints(before: Seen, told: Difference, layer: str, most: int = 6) -> None:
 
 def _two_colours() -> alt.Color:
     scale = alt.Scale(domain=[BEFORE, AFTER], range=[theme.SERIES[5], theme.SERIES[1]])
-    return alt.Color("clip:N", scale=scale, legend=alt.Legend(title=None, orient="bottom"))
+    return alt.Color("clip:N", scale=scale, legend=alt.Legend(title=None, orient="bottom", columns=1))
 
 
 def _neighbours(chosen: state.Selection, edits: Edits, before: Seen, after: Seen, key: tuple) -> None:
