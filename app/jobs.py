@@ -94,7 +94,7 @@ class Jobs:
         return self.last if self.last is not None and self.last.status == "running" else None
 
     def start(self, run: Path, verb: str) -> Job:
-        """Start `stgcn-lens VERB RUN` with this very Python; `RunError` if another one runs."""
+        """Start `stgcn-lens VERB RUN`; `RunError` if another one runs."""
         with self._lock:
             if self.running is not None:
                 busy = f"{self.running.verb} of {self.running.run.name}"
@@ -104,7 +104,7 @@ class Jobs:
             surroundings = {**os.environ, "PYTHONPATH": path, FILE: str(Path(room.name) / "progress")}
             with (Path(room.name) / "out").open("wb") as out, (Path(room.name) / "err").open("wb") as err:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "stgcn_lens", verb, str(run)],
+                    command(verb, run),
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=err,
@@ -123,6 +123,11 @@ class Jobs:
         """End what runs, and wait for that."""
         if (job := self.running) is not None:
             job.cancel().join()
+
+
+def command(verb: str, run: Path) -> list[str]:
+    """`stgcn-lens VERB RUN` with this very Python."""
+    return [sys.executable, "-m", "stgcn_lens", verb, str(run)]
 
 
 @st.cache_resource(show_spinner=False)

@@ -14,13 +14,15 @@ from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import Fault
 from stgcn_lens.data.info import Info, survey
 from stgcn_lens.data.parsing.archives import DAMAGE
-from stgcn_lens.data.readers import recognise
+from stgcn_lens.data.readers import ntu, recognise
+from stgcn_lens.data.synthetic import SyntheticConfig, synthesise
 from stgcn_lens.errors import DataError
 
 # All ours. A Kinect clip of 10 s is 0.5 MB as text; one-file-a-frame formats come in hundreds of small files.
 MOST_MB = 32  # of one file and of all together; app/.streamlit/config.toml says the same to the server
 MOST_FILES = 500
 MOST_CLIPS = 100  # that can be explored; all are described
+SAMPLE = "sample_kick.skeleton"  # a name without the code of NTU's classes, whose numbers mean other actions
 UNPACKED = 256 << 20  # bytes that archives may unpack to
 
 Progress = Callable[[int, int], None]
@@ -141,3 +143,10 @@ def _without(error: DataError, folder: Path) -> DataError:
 
 def _short(text: str, folder: Path) -> str:
     return text.replace(f"{folder}/", "").replace(str(folder), "upload")
+
+
+def sample() -> bytes:
+    """One synthetic clip as NTU RGB+D writes it."""
+    (clip,) = synthesise(SyntheticConfig(subjects=(40,), views=(2,), actions=("kick",)))
+    with tempfile.TemporaryDirectory(prefix="stgcn_lens_sample_") as folder:
+        return ntu.write(clip, Path(folder) / SAMPLE).read_bytes()

@@ -14,7 +14,6 @@ from stgcn_lens.errors import DataError, LensError
 from stgcn_lens.studies.one_clip import Seen
 from stgcn_lens.viz import player, theme
 
-SAMPLE = "sample_kick.skeleton"  # a name without the code of NTU's classes, whose numbers mean other actions
 MISSING = 5  # joints that are told by name
 
 
@@ -46,8 +45,8 @@ def _bring() -> uploads.Brought | None:
     with right:
         st.download_button(
             "A sample to try",
-            _sample,
-            SAMPLE,
+            uploads.sample,
+            uploads.SAMPLE,
             "text/plain",
             on_click="ignore",
             icon=":material/download:",
@@ -87,21 +86,6 @@ def _read(files: list[tuple[str, bytes]]) -> None:
 def _forget() -> None:
     for key in ("brought", "brought_error", "brought_clip"):
         st.session_state.pop(key, None)
-
-
-def _sample() -> bytes:
-    """One synthetic clip as NTU RGB+D writes it."""
-    import tempfile
-    from pathlib import Path
-
-    from stgcn_lens.data.readers import ntu
-    from stgcn_lens.data.synthetic import SyntheticConfig, synthesise
-
-    (clip,) = synthesise(SyntheticConfig(subjects=(40,), views=(2,), actions=("kick",)))
-    with tempfile.TemporaryDirectory(prefix="stgcn_lens_sample_") as folder:
-        ntu.write(clip, Path(folder))
-        (file,) = Path(folder).glob("*.skeleton")
-        return file.read_bytes()
 
 
 def _understood(brought: uploads.Brought) -> None:

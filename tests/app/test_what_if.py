@@ -33,7 +33,11 @@ def probabilities(run: Path, name: str, edits: Edits) -> dict[str, float]:
     [
         ({"freeze": ["whole_left_arm", "head"]}, {"freeze": None}, "With the left arm, head held still"),
         ({"noise": "5_dB"}, {"noise": 5.0}, "With noise at 5 dB"),
-        ({"hide": ["right_wrist"], "drop": "40_percent"}, {"hide": ("right_wrist",), "drop": 0.4}, "right wrist hidden"),
+        (
+            {"hide": ["right_wrist"], "drop": "40_percent"},
+            {"hide": ("right_wrist",), "drop": 0.4},
+            "right wrist hidden",
+        ),
         ({"mirror": True}, {"mirror": True}, "With left and right swapped"),
     ],
 )
