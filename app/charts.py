@@ -15,7 +15,7 @@ def tokens() -> dict[str, str]:
 
 def names(**settings: Any) -> alt.Axis:
     """An axis of names that leaves none out."""
-    return alt.Axis(**{"labelOverlap": False, "grid": False, "labelLimit": 190, **settings})
+    return alt.Axis(**{"labelOverlap": False, "labelFlush": False, "grid": False, "labelLimit": 190, **settings})
 
 
 def chosen_layer(layer: str, x: alt.X) -> alt.Chart:

@@ -16,6 +16,10 @@ PAGES = (
     ("views/clip.py", "Clip", ":material/accessibility_new:"),
     ("views/layers.py", "Layers", ":material/stacked_line_chart:"),
     ("views/neighbours.py", "Neighbours", ":material/hub:"),
+    ("views/confusions.py", "Confusions", ":material/grid_on:"),
+    ("views/what_if.py", "What if", ":material/tune:"),
+    ("views/data.py", "Data", ":material/upload_file:"),
+    ("views/runs.py", "Runs", ":material/folder_open:"),
 )
 
 st.set_page_config(page_title="stgcn_lens", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")

@@ -51,10 +51,10 @@ def current() -> Selection:
 
 def choose(arguments: Sequence[str]) -> Selection:
     """Draw the sidebar and return what is chosen in it."""
-    places = _places(arguments)
+    found = places(arguments)
     with st.sidebar:
-        name = st.selectbox("Run", list(places), key="run", bind="query-params", help="A run folder or the demo model.")
-        source = sources.open_source(str(places[name] or ""), sources.stamp(places[name]))
+        name = st.selectbox("Run", list(found), key="run", bind="query-params", help="A run folder or the demo model.")
+        source = sources.open_source(str(found[name] or ""), sources.stamp(found[name]))
         if source.synthetic:
             st.badge(SYNTHETIC, icon=":material/science:", color="orange")
         clip = _clip(source)
@@ -141,21 +141,27 @@ def _default_layer(layers: Sequence[str]) -> str:
     return (blocks or list(layers))[-1]
 
 
-def _places(arguments: Sequence[str]) -> dict[str, Path | None]:
+def places(arguments: Sequence[str]) -> dict[str, Path | None]:
     """Runs that can be chosen, the one to open on first, the demo model last."""
+    run, root = given(arguments)
+    found = sources.find_runs(root)
+    ordered = [*([run] if run else []), *(path for path in found if path != run)]
+    named: dict[str, Path | None] = {}
+    for path in ordered:
+        named.setdefault(path.name if path.name not in named else str(path), path)
+    return {**named, DEMO: None}
+
+
+def given(arguments: Sequence[str]) -> tuple[Path | None, Path]:
+    """The run that the app was started on, if any, and the folder whose runs can be chosen."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--run", default=os.environ.get("STGCN_LENS_RUN"))
     parser.add_argument("--root", default=os.environ.get("STGCN_LENS_ROOT"))
     parser.add_argument("path", nargs="?")
-    given, _ = parser.parse_known_args(list(arguments))
-    run = Path(given.run or given.path).resolve() if given.run or given.path else None
-    root = Path(given.root).resolve() if given.root else (run.parent if run else Path("runs").resolve())
-    found = sources.find_runs(root)
-    ordered = [*([run] if run else []), *(path for path in found if path != run)]
-    places: dict[str, Path | None] = {}
-    for path in ordered:
-        places.setdefault(path.name if path.name not in places else str(path), path)
-    return {**places, DEMO: None}
+    told, _ = parser.parse_known_args(list(arguments))
+    run = Path(told.run or told.path).resolve() if told.run or told.path else None
+    root = Path(told.root).resolve() if told.root else (run.parent if run else Path("runs").resolve())
+    return run, root
 
 
 def plain(text: str) -> str:

@@ -142,10 +142,44 @@ def confusions(
     loaded, clips = open_model(run, device, network)
     if layer is not None:
         found("layer", layer, [name for name in loaded.model.layers if name != "input"], file=run.path)
+    about, arrays = explained(loaded, clips, members, (true, predicted), config, device=device, progress=progress)
+    about["made_from"] = {"train": run.key("train"), "weights": loaded.hash}
+    file = pair_file(classes[true], classes[predicted])
+    about |= {"file": f"{file}.json", "arrays": f"{file}.npz"}
+    # The JSON comes last: it vouches for the arrays.
+    run.write_arrays(about["arrays"], **arrays)
+    run.write_json(about["file"], about)
+    result: dict[str, Any] = plain(about)
+    return result
+
+
+def pair_file(true: str, predicted: str) -> str:
+    """Where a run keeps what explains a pair of classes, without its ending."""
+    return f"{FOLDER}/{file_name(true)}--{file_name(predicted)}"
+
+
+def explained(
+    loaded: Loaded,
+    clips: ClipSet,
+    members: Mapping[str, np.ndarray],
+    pair: tuple[int, int],
+    config: ConfusionsConfig,
+    *,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """`confusions` of any clips, written nowhere: what is told, and the numbers of every clip.
+
+    Parameters
+    ----------
+    members : of each of `GROUPS`, rows of its clips in the set.
+    pair : the true class and the one predicted instead, as the network numbers them.
+    """
+    true, predicted = pair
     numbers = np.concatenate([members[group] for group in GROUPS])
     tables, margins = _tables(loaded, clips, numbers, true, predicted, config, device, progress)
     edges = np.cumsum([len(members[group]) for group in GROUPS])[:-1]
-    names = Names(classes[true], classes[predicted], tuple(loaded.layout.joints))
+    names = Names(loaded.classes[true], loaded.classes[predicted], tuple(loaded.layout.joints))
     arrays: dict[str, np.ndarray] = {}
     layers: list[dict[str, Any]] = []
     for name, (table, sizes) in tables.items():
@@ -161,12 +195,10 @@ def confusions(
             }
         )
     of_group = dict(zip(GROUPS, np.split(margins, edges), strict=True))
-    file = f"{FOLDER}/{file_name(names.true)}--{file_name(names.predicted)}"
     about: dict[str, Any] = {
         "true": names.true,
         "predicted": names.predicted,
         "map": "Grad-CAM of the score of the true class minus that of the predicted one, signed; > 0: for the true one",
-        "made_from": {"train": run.key("train"), "weights": loaded.hash},
         "config": config,
         "text": counted(names, {group: len(members[group]) for group in GROUPS}, _people(clips, members), config.split),
         "clips": {
@@ -182,14 +214,8 @@ def confusions(
             for group in GROUPS
         },
         "layers": layers,
-        "file": f"{file}.json",
-        "arrays": f"{file}.npz",
     }
-    # The JSON comes last: it vouches for the arrays.
-    run.write_arrays(about["arrays"], **arrays)
-    run.write_json(about["file"], about)
-    result: dict[str, Any] = plain(about)
-    return result
+    return about, arrays
 
 
 def _tables(
