@@ -44,7 +44,7 @@ def show(chart: Any, *, alt_text: str, name: str = "", caption: str = "", **how:
     words = {"labelColor": colours["text"], "titleColor": colours["text"]}
     dressed = chart.configure(
         axis=alt.AxisConfig(**words, gridColor=colours["grid"], labelFontSize=12, titleFontSize=12),
-        legend=alt.LegendConfig(**words, labelFontSize=12),
+        legend=alt.LegendConfig(**words, labelFontSize=12, symbolOpacity=1),
         header=alt.HeaderConfig(**words),
     )
     st.altair_chart(dressed, alt=alt_text, **how)

@@ -41,31 +41,23 @@ def of_class(rows: Iterable[Mapping[str, Any]], number: int) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["layer", "measure", *KEYS])
 
 
-def of_controls(study: Mapping[str, Any] | None, number: int | None = None) -> pd.DataFrame:
-    """kNN label error of the control networks, of all clips or of a class; empty where there is no study of layers."""
+def of_controls(study: Mapping[str, Any] | None, name: str | None = None) -> pd.DataFrame:
+    """The kNN label error of the control networks, of all clips or of a class by name; empty without the study."""
+    networks = (study or {}).get("networks") or {}
     lines = []
-    for name, table in controls(study).items():
-        for row in table:
-            if number is None:
-                value = (row.get("knn_label_error") or {}).get("value")
-            else:
-                value = _at(row.get("knn_label_error_per_class"), number)
-            if value is not None:
-                lines.append({"layer": row["layer"], "control": CONTROLS.get(name, name), "value": float(value)})
+    for control, label in CONTROLS.items():
+        about = networks.get(control) or {}
+        if name is None:
+            errors = {row["layer"]: (row.get("knn_label_error") or {}).get("value") for row in about.get("rows") or ()}
+        else:
+            told = next((row for row in about.get("classes") or () if row.get("class_name") == name), {})
+            errors = told.get("knn_label_error") or {}
+        lines += [
+            {"layer": layer, "control": label, "value": float(value)}
+            for layer, value in errors.items()
+            if value is not None
+        ]
     return pd.DataFrame(lines, columns=["layer", "control", "value"])
-
-
-def controls(study: Mapping[str, Any] | None) -> dict[str, list[Mapping[str, Any]]]:
-    """Rows of layers of each control network of a study of layers."""
-    found = (study or {}).get("controls") or {}
-    if not isinstance(found, Mapping):
-        return {}
-    tables = {name: about.get("layers") if isinstance(about, Mapping) else about for name, about in found.items()}
-    return {
-        name: [row for row in table if isinstance(row, Mapping) and "layer" in row]
-        for name, table in tables.items()
-        if isinstance(table, list)
-    }
 
 
 def draw(
@@ -109,21 +101,20 @@ def draw(
     )
     parts = [charts.chosen_layer(layer, x), band, chance, line]
     if len(beside):
+        known = [name for name in CONTROLS.values() if (beside["control"] == name).any()]
+        dashes = alt.Scale(domain=known, range=[[8, 3], [2, 2]][: len(known)])
+        legend = alt.Legend(title="kNN of a control", orient="bottom", symbolType="stroke", titleOrient="left")
         parts.append(
             alt.Chart(beside[beside["layer"].isin(order)])
-            .mark_line(strokeWidth=1.6, color=charts.tokens()["muted"], point={"size": 18, "filled": True})
+            .mark_line(strokeWidth=1.8, color=charts.tokens()["muted"])
             .encode(
                 x=x,
                 y="value:Q",
-                strokeDash=alt.StrokeDash(
-                    "control:N",
-                    sort=list(CONTROLS.values()),
-                    scale=alt.Scale(domain=list(CONTROLS.values()), range=[[8, 3], [2, 2]]),
-                    legend=alt.Legend(title="kNN of a control", orient="bottom", symbolStrokeColor="gray"),
-                ),
+                strokeDash=alt.StrokeDash("control:N", sort=known, scale=dashes, legend=legend),
                 tooltip=["layer:N", "control:N", alt.Tooltip("value:Q", format=".3f")],
             )
         )
+        height += 35
     charts.show(
         alt.layer(*parts, points).properties(height=height),
         key=key,

@@ -84,10 +84,10 @@ def draw(
         key=key,
         on_select=lambda: _picked(points, key),
         selection_mode=["pick", "box"],
-        alt_text=f"{len(points)} clips of {len(classes)} classes at {chosen.layer} on a plane; {wrongs} wrongly predicted "
-        f"ones are ringed, the chosen clip has a large ring. Clips can also be chosen in the sidebar.",
+        alt_text=f"{len(points)} clips of {len(classes)} classes at {chosen.layer} on a plane; {wrongs} wrongly "
+        f"predicted ones are ringed, the chosen clip has a large ring. Clips can also be chosen in the sidebar.",
         name="embedding",
-        caption=caption if few else f"{caption} Hover for names; choose a class at *Curves of* to see it alone.",
+        caption=caption,
     )
 
 

@@ -77,7 +77,8 @@ def _saliency(chosen: state.Selection, members: list) -> None:
     best = cells.loc[cells["saliency"].idxmax()]
     st.caption(
         f"Mean Grad-CAM of {len(some)} clips at {layer} for their predicted classes, each relative to its own maximum, "
-        f"time stretched to the same length. It peaks at the {best['joint']}, {best['part of the clip']:.0%} into the clip."
+        f"time stretched to the same length. It peaks at the {best['joint']}, "
+        f"{best['part of the clip']:.0%} into the clip."
     )
     charts.show(
         chart,

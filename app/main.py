@@ -16,6 +16,9 @@ PAGES = (
     ("views/clip.py", "Clip", ":material/accessibility_new:"),
     ("views/layers.py", "Layers", ":material/stacked_line_chart:"),
     ("views/neighbours.py", "Neighbours", ":material/hub:"),
+    ("views/noise.py", "Noise", ":material/grain:"),
+    ("views/transfer.py", "Transfer", ":material/move_down:"),
+    ("views/compare.py", "Compare", ":material/compare:"),
 )
 
 st.set_page_config(page_title="stgcn_lens", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")

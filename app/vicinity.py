@@ -99,8 +99,8 @@ def draw(chosen: state.Selection, *, height: int) -> None:
     here = alt.Chart(clips.head(1)).mark_point(size=420, strokeWidth=2.6, color=text, filled=False).encode(x=x, y=y)
     near = int((clips["steps"] == 1).sum())
     caption = (
-        f"{near} clips one step away, {len(clips) - 1 - near} two; thick: heavy. Dashed: {between} of {len(edges)} edges "
-        f"join two classes." + (f" {left_out} clips within reach are left out." if left_out else "")
+        f"{near} clips one step away, {len(clips) - 1 - near} two; thick: heavy. Dashed: {between} of {len(edges)} "
+        f"edges join two classes." + (f" {left_out} clips within reach are left out." if left_out else "")
     )
     st.markdown(
         "**NNK graph round the clip**",

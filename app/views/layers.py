@@ -74,7 +74,7 @@ def sentence(rows: list[dict[str, Any]]) -> str:
             )
         else:
             text += "No layer's interval lies below the input's. "
-    if floor := rows[0].get("knn_floor"):
+    if (floor := rows[0].get("knn_floor") or 0) >= 0.005:
         text += f"Some classes have no more than k clips: perfect neighbours would leave **{floor:.2f}**. "
     return text.replace("_", "\\_") + "Click a point to choose its layer or its clip."
 
@@ -90,7 +90,7 @@ def _curves(chosen: state.Selection, rows: list[dict[str, Any]], of: str | None)
         st.info(f"No clip of {plain(of or '')} is among those analysed.")
         return
     study = analysis.study(chosen.source.path, "layers")
-    beside = curves.of_controls(study, number)
+    beside = curves.of_controls(study, of)
     who = "" if of is None else f" for {of}"
     caption = "Dashed: chance, from permuted labels. Grey: the chosen layer."
     if beside.empty:
@@ -125,7 +125,7 @@ def _plane(chosen: state.Selection, of: str | None) -> None:
         key="projection",
         bind="query-params",
         help="Each clip is the mean of its windows at the layer. Colour and shape: class. Ring: wrongly predicted. "
-        "Large ring: the chosen clip. Drag to box a group.",
+        "Large ring: the chosen clip. Hover for names, drag to box a group; a class chosen at *Curves of* stands out.",
     )
     row = PROJECTIONS[name or "pca"]
     about = nullcontext() if row.quick else st.spinner(f"Laying out the clips by {row.title} ...", show_time=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import networkx as nx
 import numpy as np
@@ -97,7 +98,4 @@ class Change:
 
 def changes(by_layer: Sequence[frozenset[int]]) -> list[Change]:
     """From each layer's set of neighbours to the next: one less than there are layers."""
-    return [
-        Change(stay=before & after, come=after - before, go=before - after)
-        for before, after in zip(by_layer[:-1], by_layer[1:], strict=True)
-    ]
+    return [Change(stay=before & after, come=after - before, go=before - after) for before, after in pairwise(by_layer)]

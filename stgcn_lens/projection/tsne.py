@@ -11,7 +11,7 @@ _FEWEST = 4  # clips (ours) that can be neighbours of one another in more than o
 
 
 def tsne(features: np.ndarray, seed: int = 0) -> Plane:
-    """Points that keep near neighbours near; begun from the principal components, so that it hardly depends on `seed`."""
+    """Points that keep near neighbours near; begun from the principal components."""
     components, _ = principal(features, min(_COMPONENTS, features.shape[1]), seed)
     if len(features) < _FEWEST or not np.ptp(components, axis=0).any():
         return Plane(np.pad(components, ((0, 0), (0, 2)))[:, :2], "too few different clips: principal components")

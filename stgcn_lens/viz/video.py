@@ -95,7 +95,7 @@ def draw(
 
 
 def gif(pictures: Iterator[Image.Image], fps: float) -> bytes:
-    """Pictures as a GIF that repeats; above 25 a second some are left out, and times are whole hundredths of a second."""
+    """Pictures as a GIF that repeats; above 25 a second some are left out, times are whole hundredths of a second."""
     every = max(1, int(np.ceil(fps / _GIF_RATE)))
     kept = [picture for number, picture in enumerate(pictures) if number % every == 0]
     palette = kept[len(kept) // 2].quantize(255, method=Image.Quantize.MEDIANCUT)
