@@ -41,7 +41,7 @@ def show(chart: Any, *, alt_text: str, name: str = "", caption: str = "", **how:
     how : passed on to `st.altair_chart`.
     """
     colours = tokens()
-    words = {"labelColor": colours["text"], "titleColor": colours["text"]}
+    words: dict[str, Any] = {"labelColor": colours["text"], "titleColor": colours["text"]}
     dressed = chart.configure(
         axis=alt.AxisConfig(**words, gridColor=colours["grid"], labelFontSize=12, titleFontSize=12),
         legend=alt.LegendConfig(**words, labelFontSize=12, symbolOpacity=1),

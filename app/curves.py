@@ -50,7 +50,9 @@ def of_controls(study: Mapping[str, Any] | None, name: str | None = None) -> pd.
         if name is None:
             errors = {row["layer"]: (row.get("knn_label_error") or {}).get("value") for row in about.get("rows") or ()}
         else:
-            told = next((row for row in about.get("classes") or () if row.get("class_name") == name), {})
+            told: Mapping[str, Any] = next(
+                (row for row in about.get("classes") or () if row.get("class_name") == name), {}
+            )
             errors = told.get("knn_label_error") or {}
         lines += [
             {"layer": layer, "control": label, "value": float(value)}

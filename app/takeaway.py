@@ -92,10 +92,10 @@ def clips(
             _button("Film as MP4", lambda: video.mp4(pictures(), fps), stem(name) + ".mp4", "video/mp4")
         else:
             st.caption("MP4 needs ffmpeg: `pip install 'stgcn-lens[video]'`.")
-        _button("Player as HTML", partial(_player, scene, stem()), stem(name) + ".html", "text/html")
-        _button("Film strip as PNG", lambda: figures.png(_strip(first)), stem(name, "strip") + ".png", "image/png")
+        _button("Player as HTML", partial(alone, scene, stem()), stem(name) + ".html", "text/html")
+        _button("Film strip as PNG", lambda: figures.png(strip(first)), stem(name, "strip") + ".png", "image/png")
         alt = f"Key frames of {first.title}. {first.subtitle}"
-        svg = lambda: figures.svg(_strip(first), "strip", alt).encode()  # noqa: E731
+        svg = lambda: figures.svg(strip(first), "strip", alt).encode()  # noqa: E731
         _button("Film strip as SVG", svg, stem(name, "strip") + ".svg", "image/svg+xml")
         _button("Arrays as NPZ", partial(npz, filmed), stem(name) + ".npz", "application/octet-stream")
         if beside is not None:
@@ -175,7 +175,8 @@ def _pictures(filmed: Sequence[Filmed], scope: str, colours: dict[str, str]) -> 
     return video.draw(shots, scope=scope, colours=colours)
 
 
-def _strip(each: Filmed) -> Any:
+def strip(each: Filmed) -> Any:
+    """Key frames of a clip, spread over those in which somebody is there, as a figure."""
     clip = each.clip
     shot = video.Shot.of(clip.xyz, clip.valid, clip.skeleton, each.saliency)
     there = np.flatnonzero(clip.valid.any(axis=1))
@@ -185,7 +186,8 @@ def _strip(each: Filmed) -> Any:
     return figures.film_strip(shot.points[at], shot.valid[at], shot.bones, saliency=saliency, captions=captions)
 
 
-def _player(scene: player.Scene, title: str) -> bytes:
+def alone(scene: player.Scene, title: str) -> bytes:
+    """The player as a page that needs no network."""
     more = {name: scene[name] for name in ("scope", "peak", "sync", "height")}
     return player.html(scene["panels"], title=title, **more).encode()
 

@@ -17,9 +17,12 @@ WITHIN, BETWEEN = "within a class", "between classes"
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def tables(path: str, stamp: str, layer: str, position: int, _rows: Any) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+def tables(
+    path: str, stamp: str, layer: str, position: int | None, _rows: Any
+) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Lines of clips and of edges, with their places, and how many clips are left out."""
     graph = analysis.graph(path, stamp, layer)
+    assert position is not None  # the page is drawn for clips under analysis only
     found = vicinity(graph.indices, graph.weights, position)
     at = found.places()
     rows = [_rows[int(i)] for i in found.clips]
