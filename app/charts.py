@@ -1,11 +1,17 @@
-"""How every chart of the app is dressed: readable labels on a light and on a dark page."""
+"""How every chart of the app is dressed: readable labels on a light and on a dark page, and what can be taken away."""
 
 from typing import Any
 
 import altair as alt
 import streamlit as st
+from altair.utils import schemapi
 
+from app import takeaway
 from stgcn_lens.viz import theme
+
+# Altair checks every part of a chart against the grammar, over and over: half of the time that a page takes. The tests
+# switch it on again.
+schemapi.DEBUG_MODE = False
 
 
 def tokens() -> dict[str, str]:
@@ -24,14 +30,27 @@ def chosen_layer(layer: str, x: alt.X) -> alt.Chart:
     return alt.Chart(data).mark_rule(strokeWidth=16, opacity=0.16, color=tokens()["text"]).encode(x=x)
 
 
-def show(chart: Any, *, alt_text: str, **how: Any) -> None:
-    """Draw a chart in the page's colours; `alt_text` says what it shows to those who cannot see it."""
+def show(chart: Any, *, alt_text: str, name: str = "", caption: str = "", **how: Any) -> None:
+    """Draw a chart in the page's colours, and under it what of it can be taken away.
+
+    Parameters
+    ----------
+    alt_text : says what it shows to those who cannot see it.
+    name : of the figure, a part of its file's name; without one nothing is offered.
+    caption : a line under it.
+    how : passed on to `st.altair_chart`.
+    """
     colours = tokens()
-    dressed = chart.configure_axis(
-        labelColor=colours["text"],
-        titleColor=colours["text"],
-        gridColor=colours["grid"],
-        labelFontSize=12,
-        titleFontSize=12,
-    ).configure_legend(labelColor=colours["text"], titleColor=colours["text"], labelFontSize=12)
+    words: dict[str, Any] = {"labelColor": colours["text"], "titleColor": colours["text"]}
+    dressed = chart.configure(
+        axis=alt.AxisConfig(**words, gridColor=colours["grid"], labelFontSize=12, titleFontSize=12),
+        legend=alt.LegendConfig(**words, labelFontSize=12, symbolOpacity=1),
+        header=alt.HeaderConfig(**words),
+    )
     st.altair_chart(dressed, alt=alt_text, **how)
+    if not name:
+        return
+    text, offer = st.columns([3.1, 1], gap="small")
+    text.caption(caption)
+    with offer:
+        takeaway.figure(dressed, name, colours["background"])

@@ -1,7 +1,7 @@
 """What the model says of clips that stand in no table, edited or brought along, and which clips lie near them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -136,10 +136,9 @@ def _demo_windows(folder: str, stamp: str, _source: "Source") -> dict[str, list[
 def _how(source: "Source") -> "EmbedConfig":
     """How the run's clips were cut into windows; what a run does not say is the default."""
     from stgcn_lens.embeddings import EmbedConfig
+    from stgcn_lens.studies.settings import embedding
 
-    stages = {} if source.path is None else source.run.manifest()["stages"]
-    told = stages.get("embed", {}).get("config", {})
-    return EmbedConfig(**{f.name: told[f.name] for f in fields(EmbedConfig) if f.name in told})
+    return EmbedConfig() if source.path is None else embedding(source.run)
 
 
 def _pooling(source: "Source") -> str:

@@ -18,6 +18,9 @@ PAGES = (
     ("views/neighbours.py", "Neighbours", ":material/hub:"),
     ("views/confusions.py", "Confusions", ":material/grid_on:"),
     ("views/what_if.py", "What if", ":material/tune:"),
+    ("views/noise.py", "Noise", ":material/grain:"),
+    ("views/transfer.py", "Transfer", ":material/move_down:"),
+    ("views/compare.py", "Compare", ":material/compare:"),
     ("views/data.py", "Data", ":material/upload_file:"),
     ("views/runs.py", "Runs", ":material/folder_open:"),
 )

@@ -22,6 +22,7 @@ _SUBMODULES = (
     "files",
     "graphs",
     "models",
+    "projection",
     "report",
     "runs",
     "skeleton",

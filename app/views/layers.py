@@ -1,5 +1,6 @@
-"""At which layer the network begins to tell actions apart: label errors over depth, and which joints it looks at."""
+"""At which layer the network begins to tell actions apart: label errors over depth, and its clips at one layer."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import altair as alt
@@ -7,12 +8,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import analysis, charts, state
+from app import analysis, canvas, charts, choosing, curves, embedding, group, panels, state, takeaway
+from app.state import plain
+from stgcn_lens.errors import LensError, RunError
+from stgcn_lens.projection import PROJECTIONS
 from stgcn_lens.skeleton import get_layout
-from stgcn_lens.viz import theme
+from stgcn_lens.viz import player, theme
 
-MEASURES = {"knn_label_error": "kNN", "nnk_label_error": "NNK", "laplacian_label_error": "Laplacian (NNK)"}
-KEYS = ("value", "ci_low", "ci_high", "chance")
+EVERY = "all classes"
 HELP = (
     "Share of a clip's neighbours, by weight, that belong to another class: 0 is perfectly smooth. kNN: equal weights. "
     "NNK: weights of the non-negative kernel regression (Shekkizhar and Ortega 2020). Laplacian: tr(Y'LY) / sum of "
@@ -27,13 +30,26 @@ def main() -> None:
     make = chosen.source.needs("graph")
     if make:
         st.info(f"The layers of this run have not been analysed. Do it: `{make}`", icon=":material/info:")
-    else:
-        rows = analysis.layer_table(str(chosen.source.path), chosen.source.stamp)
-        st.markdown(sentence(rows))
-        st.markdown("**Label error over depth**", help=HELP)
-        _curves(rows, chosen.layer)
+        _heat_map(chosen)
+        return
+    rows = analysis.layer_table(str(chosen.source.path), chosen.source.stamp)
+    said = sentence(rows)
+    st.markdown(said)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        of = st.selectbox("Curves of", [EVERY, *chosen.source.classes], key="of", bind="query-params", help=HELP)
+        _curves(chosen, rows, None if of == EVERY else of)
+    with right:
+        _plane(chosen, None if of == EVERY else of)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        scene = _play(chosen)
+    with right:
+        group.show(chosen)
+    with st.expander("Numbers of every layer"):
         _table(rows)
     _heat_map(chosen)
+    takeaway.view("Layers", said.replace("\\", "").replace("**", ""), scene)
 
 
 def sentence(rows: list[dict[str, Any]]) -> str:
@@ -58,76 +74,91 @@ def sentence(rows: list[dict[str, Any]]) -> str:
             )
         else:
             text += "No layer's interval lies below the input's. "
-    if floor := rows[0].get("knn_floor"):
+    if (floor := rows[0].get("knn_floor") or 0) >= 0.005:
         text += f"Some classes have no more than k clips: perfect neighbours would leave **{floor:.2f}**. "
-    return text.replace("_", "\\_") + "Click a point to choose its layer."
+    return text.replace("_", "\\_") + "Click a point to choose its layer or its clip."
 
 
 def _stays(errors: list[dict[str, float]], start: int) -> bool:
     return all(error["ci_high"] < errors[0]["ci_low"] for error in errors[start:])
 
 
-def _curves(rows: list[dict[str, Any]], layer: str) -> None:
-    order = [row["layer"] for row in rows]
-    table = pd.DataFrame(
-        [
-            {
-                "layer": row["layer"],
-                "measure": label,
-                **{k: row[key].get(k) for k in KEYS},
-            }
-            for row in rows
-            for key, label in MEASURES.items()
-        ]
-    )
-    legend = alt.Legend(title=None, orient="top", symbolOpacity=1)
-    colour = alt.Color(
-        "measure:N",
-        sort=list(MEASURES.values()),
-        scale=alt.Scale(domain=list(MEASURES.values()), range=list(theme.SERIES[: len(MEASURES)])),
-        legend=legend,
-    )
-    x = alt.X("layer:N", sort=order, title=None, axis=charts.names(labelAngle=-30), scale=alt.Scale(padding=0.4))
-    top = float(np.nanmax(table[["ci_high", "chance"]].to_numpy(dtype=float)))
-    y = alt.Scale(domain=[0, min(1.0, top * 1.05)])
-    base = alt.Chart(table).encode(x=x, color=colour)
-    band = base.mark_area(opacity=0.18).encode(
-        y=alt.Y("ci_low:Q", scale=y, title="label error (band: 95 % interval)"), y2="ci_high:Q"
-    )
-    chance = base.mark_line(strokeDash=[3, 4], strokeWidth=1.3).encode(y="chance:Q", detail="measure:N")
-    line = base.mark_line(strokeWidth=2).encode(y="value:Q")
-    pick = alt.selection_point(name="pick", fields=["layer"], on="click", toggle=False)
-    points = (
-        base.mark_point(filled=True, size=70, opacity=1)
-        .encode(
-            y="value:Q",
-            shape=alt.Shape("measure:N", sort=list(MEASURES.values()), legend=legend),
-            tooltip=[
-                "layer:N",
-                "measure:N",
-                *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("value", "ci_low", "ci_high", "chance")),
-            ],
-        )
-        .add_params(pick)
-    )
-    here = charts.chosen_layer(layer, x)
-    ends = "; ".join(
-        f"{label} from {rows[0][key]['value']:.2f} to {rows[-1][key]['value']:.2f}" for key, label in MEASURES.items()
-    )
-    charts.show(
-        (here + band + chance + line + points).properties(height=300),
+def _curves(chosen: state.Selection, rows: list[dict[str, Any]], of: str | None) -> None:
+    number = None if of is None else chosen.source.classes.index(of)
+    table = curves.of_all(rows) if number is None else curves.of_class(rows, number)
+    if table.empty:
+        st.info(f"No clip of {plain(of or '')} is among those analysed.")
+        return
+    study = analysis.study(chosen.source.path, "layers")
+    beside = curves.of_controls(study, of)
+    who = "" if of is None else f" for {of}"
+    caption = "Dashed: chance, from permuted labels. Grey: the chosen layer."
+    if beside.empty:
+        caption += f" Controls to compare with: `stgcn-lens study layers {chosen.source.path}`"
+    curves.draw(
+        table,
+        beside,
+        chosen.layer,
+        alt_text=f"{curves.spoken(table)}{who}. Numbers in the table below.",
+        caption=caption,
         key="curves",
+        height=250,
         on_select=_pick_layer,
-        selection_mode="pick",
-        alt_text=f"Label error of {len(rows)} layers, {order[0]} to {order[-1]}: {ends}. Numbers in the table below.",
     )
-    st.caption("Dashed: chance, from permuted labels. Grey: the chosen layer.")
 
 
 def _pick_layer() -> None:
     picked = st.session_state["curves"]["selection"].get("pick") or []
     if picked:
-        st.session_state["layer"] = picked[0]["layer"]
+        choosing.layer(picked[0]["layer"])
+
+
+def _plane(chosen: state.Selection, of: str | None) -> None:
+    """The clips of the layer, laid out."""
+    source = chosen.source
+    name = st.segmented_control(
+        "Clips laid out by",
+        list(PROJECTIONS),
+        default="pca",
+        required=True,
+        format_func=lambda row: PROJECTIONS[row].title,
+        key="projection",
+        bind="query-params",
+        help="Each clip is the mean of its windows at the layer. Colour and shape: class. Ring: wrongly predicted. "
+        "Large ring: the chosen clip. Hover for names, drag to box a group; a class chosen at *Curves of* stands out.",
+    )
+    row = PROJECTIONS[name or "pca"]
+    about = nullcontext() if row.quick else st.spinner(f"Laying out the clips by {row.title} ...", show_time=True)
+    try:
+        with about:
+            positions, plane = analysis.plane(str(source.path), source.stamp, chosen.layer, name or "pca")
+    except RunError:
+        raise
+    except LensError as error:
+        st.warning(str(error))
+        return
+    points = embedding.table(source.rows, positions, plane)
+    shown = f"{len(points):,} clips"
+    if len(points) < len(source.rows):
+        shown = f"{len(points):,} of {len(source.rows):,} clips, drawn by chance (seed 0)"
+    caption = f"{shown} at {plain(chosen.layer)}; {plane.note}. {row.about} Ring: wrongly predicted."
+    embedding.draw(points, chosen, of, caption=caption, key="embedding", height=270)
+
+
+def _play(chosen: state.Selection) -> player.Scene | None:
+    """The chosen clip."""
+    if chosen.source.clips is None:
+        st.info(f"The clips of this run cannot be read, so none plays: {plain(chosen.source.trouble)}")
+        return None
+    row = chosen.clip
+    said = "" if row.predicted is None else f", taken for {chosen.source.classes[row.predicted]}"
+    shown = panels.panel(
+        chosen.source, row, chosen.layer, title=row.name, subtitle=f"{row.class_name or 'no label'}{said}"
+    )
+    scene = player.scene([shown.panel], scope=panels.scope(shown), height=250)
+    canvas.show(scene, key="layers_player")
+    takeaway.clips([shown.filmed], scene, name="clip")
+    return scene
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
@@ -143,7 +174,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
         [
             {
                 "layer": row["layer"],
-                **{f"{label} error": interval(row[key]) for key, label in MEASURES.items()},
+                **{f"{label} error": interval(row[key]) for key, label in curves.MEASURES.items()},
                 "kNN accuracy": (row.get("knn_accuracy") or {}).get("value"),
                 **{label: _mean(row.get(key)) for key, label in extra.items()},
             }
@@ -153,7 +184,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
     number = st.column_config.NumberColumn(format="%.2f")
     two = ("kNN accuracy", *(label for key, label in extra.items() if key != "channels"))
     st.dataframe(table, hide_index=True, column_config=dict.fromkeys(two, number), height="content")
-    st.download_button("Table as CSV", table.to_csv(index=False), "layers.csv", "text/csv", on_click="ignore")
+    takeaway.table(table, "layers")
 
 
 def _mean(value: Any) -> float | None:
@@ -167,11 +198,9 @@ def _heat_map(chosen: state.Selection) -> None:
         st.info(f"Saliency has not been computed for this run. Make it: `{make}`", icon=":material/info:")
         return
     source = chosen.source
-    available = [row["layer"] for row in source.run.read_json("saliency/saliency.json")["layers"]]
-    if not available:
-        st.info("This run holds no saliency maps.")
+    layer = group.stored_layer(chosen)
+    if layer is None:
         return
-    layer = chosen.layer if chosen.layer in available else (available[0] if chosen.layer == "input" else available[-1])
     values = analysis.class_by_joint(str(source.path), source.stamp, layer)
     joints = get_layout(source.layout).joints
     names = [joint.replace("_", " ") for joint in joints]
@@ -205,7 +234,11 @@ def _heat_map(chosen: state.Selection) -> None:
         )
         .properties(height=max(160, 19 * table["class"].nunique() + 90))
     )
-    charts.show(chart, alt_text=f"Mean saliency of each joint for each class. Most salient joint: {spoken}.")
+    charts.show(
+        chart,
+        alt_text=f"Mean saliency of each joint for each class. Most salient joint: {spoken}.",
+        name="class-by-joint",
+    )
     with st.expander("As a table"):
         st.dataframe(table.pivot(index="class", columns="joint", values="saliency")[names].round(3))
 

@@ -1,14 +1,13 @@
 """A clip and its neighbours at the chosen layer, playing in step; and how its company changes with depth."""
 
-import altair as alt
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import analysis, canvas, charts, compute, state
+from app import analysis, canvas, choosing, company, explaining, panels, state, takeaway, vicinity
 from app.state import plain
 from stgcn_lens.errors import RunError
-from stgcn_lens.viz import player, theme
+from stgcn_lens.viz import player
 
 SHOWN = 3  # neighbours that play beside the clip: four skeletons fit a row of a laptop's screen
 
@@ -25,28 +24,22 @@ def main() -> None:
         st.info("This clip is not among the analysed ones; choose another in the sidebar.")
         return
     table = _neighbours(chosen)
-    st.markdown(_sentence(chosen, table))
-    if table.empty:
-        return
-    _play(chosen, table)
+    found = explaining.told(chosen)
+    through = company.of(chosen)
+    said = " ".join([_sentence(chosen, table), explaining.sentence(found), company.sentence(through, chosen.layer)])
+    st.markdown(said)
+    scene = None if table.empty else _play(chosen, table, found)
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown(
-            "**Its NNK neighbours**", help="Weights of the non-negative kernel regression; window-DTW distances."
-        )
-        st.dataframe(
-            table.drop(columns="position"),
-            hide_index=True,
-            column_config={
-                "clip": st.column_config.TextColumn(width=140),
-                "class": st.column_config.TextColumn(width=95),
-                "weight": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=90),
-                "distance": st.column_config.NumberColumn(format="%.2f", width=65),
-                "same class": st.column_config.CheckboxColumn("same", width=48),
-            },
-        )
+        vicinity.draw(chosen, height=400)
     with right:
-        _company(chosen)
+        if not table.empty:
+            _table(table, found)
+        if through.layers:
+            company.draw_shares(through, chosen, height=200)
+    if through.layers:
+        company.draw_changes(through, chosen)
+    takeaway.view("Neighbours", said.replace("\\", "").replace("**", "").replace("*", ""), scene)
 
 
 def _neighbours(chosen: state.Selection) -> pd.DataFrame:
@@ -87,88 +80,65 @@ def _sentence(chosen: state.Selection, table: pd.DataFrame) -> str:
     weight = float(table.loc[table["same class"], "weight"].sum() / table["weight"].sum())
     return (
         f"At **{plain(chosen.layer)}** the clip is described by {len(table)} others, **{same} of them {what}** too "
-        f"({weight:.0%} of the weight). Move *Layer* to see its company change."
+        f"({weight:.0%} of the weight)."
     )
 
 
-def _play(chosen: state.Selection, table: pd.DataFrame) -> None:
-    shown = [(chosen.clip, "this clip")]
+def _play(chosen: state.Selection, table: pd.DataFrame, found: explaining.Told) -> player.Scene | None:
+    if chosen.source.clips is None:
+        st.info(f"The clips of this run cannot be read, so none plays: {plain(chosen.source.trouble)}")
+        return None
+    lead = panels.panel(chosen.source, chosen.clip, chosen.layer, subtitle=f"this clip · {chosen.clip.name}")
+    shown, warped = [lead], 0
     for _, line in table.head(SHOWN).iterrows():
+        row = chosen.source.rows[line["position"]]
         weight = f"{line['weight']:.2f}" if line["weight"] >= 0.005 else "< 0.01"
-        shown.append((chosen.source.rows[line["position"]], f"weight {weight} · d = {line['distance']:.3g}"))
-    panels = []
-    explained = chosen.source.has_model
-    for row, about in shown:
-        saliency, note = None, ""
-        if explained:
-            seen = compute.explain(chosen.source, row, None)
-            clip, layer = seen.clip, compute.shown_layer(seen, chosen.layer)
-            saliency, _ = compute.normalised(seen, layer)
-            note = "no positive evidence" if seen.no_evidence[layer] else ""
-        else:
-            clip = chosen.source.clip(row)
-        panels.append(
-            player.payload(
-                clip.xyz,
-                clip.valid,
-                clip.skeleton,
-                saliency=saliency,
-                fps=clip.fps,
-                name=clip.name,
-                title=row.class_name or "no label",
-                subtitle=f"{about} · {row.name}",
-                note=note,
-            )
-        )
-    scope = (
-        f"Grad-CAM of each clip's predicted class at {layer}, relative to each clip's own maximum" if explained else ""
-    )
-    canvas.show(player.scene(panels, scope=scope, height=270), key="neighbours_player")
+        about = f"weight {weight} · d = {line['distance']:.3g} · {row.name}"
+        there = panels.length(chosen.source, row)
+        along = found.frame_map(row.name, (lead.filmed.clip.frames, there))
+        warped += along is not None
+        shown.append(panels.panel(chosen.source, row, chosen.layer, subtitle=about, frame_map=along))
+    scope = panels.scope(lead)
+    step = "in step along the warping path" if warped else "by the share of their length"
+    scene = player.scene([each.panel for each in shown], scope=f"{scope}; time {step}" if scope else "", height=250)
+    canvas.show(scene, key="neighbours_player")
+    takeaway.clips([each.filmed for each in shown], scene, name="neighbours")
+    return scene
 
 
-def _company(chosen: state.Selection) -> None:
-    """Over depth: which part of the clip's neighbours shares its class."""
-    rows, i = chosen.source.rows, chosen.clip.position
-    labels = np.array([-1 if row.label is None else row.label for row in rows])
-    table = []
-    for layer in compute.layers(chosen.source):
-        try:
-            graph = analysis.graph(str(chosen.source.path), chosen.source.stamp, layer)
-            weights, near = graph.weights[i], graph.indices[i]
-            same = (labels[near] == chosen.clip.label) & (chosen.clip.label is not None)
-        except (RunError, IndexError):
-            continue  # the page of that layer itself says what is wrong with it
-        table += [
-            {"layer": layer, "neighbours": "kNN, count", "share": float(same.mean())},
-            {
-                "layer": layer,
-                "neighbours": "NNK, weight",
-                "share": float(weights[same].sum() / weights.sum()) if weights.sum() > 0 else 0.0,
-            },
-        ]
-    if not table:
-        return
-    frame = pd.DataFrame(table)
-    order = list(dict.fromkeys(frame["layer"]))
-    x = alt.X("layer:N", sort=order, title=None, axis=charts.names(labelAngle=-45))
-    colours = alt.Scale(domain=["kNN, count", "NNK, weight"], range=list(theme.SERIES[:2]))
-    chart = (
-        alt.Chart(frame)
-        .mark_line(point=alt.OverlayMarkDef(size=60))
-        .encode(
-            x=x,
-            y=alt.Y("share:Q", title="share of its class", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
-            color=alt.Color("neighbours:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
-            tooltip=["layer:N", "neighbours:N", alt.Tooltip("share:Q", format=".0%")],
-        )
+def _table(table: pd.DataFrame, found: explaining.Told) -> None:
+    """The neighbours one by one; a click on a line chooses the clip."""
+    st.markdown(
+        "**Its NNK neighbours**",
+        help="Weights of the non-negative kernel regression; window-DTW distances. *Without it*: share of the weight "
+        "that would speak for the predicted class had this neighbour not been there. Choose a line to go to its clip.",
     )
-    here = charts.chosen_layer(chosen.layer, x)
-    st.markdown("**Neighbours of its own class, layer by layer**")
-    nnk = frame[frame["neighbours"] == "NNK, weight"]["share"]
-    charts.show(
-        (here + chart).properties(height=260),
-        alt_text=f"Share of its own class: {nnk.iloc[0]:.0%} at {order[0]}, {nnk.iloc[-1]:.0%} at {order[-1]}.",
+    told = [found.of(name) for name in table["clip"]]
+    without = [None if row is None or row["without"] is None else row["without"]["predicted_share"] for row in told]
+    shown = table.drop(columns="position").assign(**{"without it": without})
+
+    def go() -> None:
+        lines = st.session_state["neighbours_table"]["selection"]["rows"]
+        if lines:
+            choosing.clip(str(table["clip"].iloc[lines[0]]))
+
+    st.dataframe(
+        shown,
+        hide_index=True,
+        height=min(38 + 35 * len(shown), 215),
+        key="neighbours_table",
+        on_select=go,
+        selection_mode="single-row",
+        column_config={
+            "clip": st.column_config.TextColumn(width=112),
+            "class": st.column_config.TextColumn(width=80),
+            "weight": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=70),
+            "distance": st.column_config.NumberColumn(format="%.2f", width=55),
+            "same class": st.column_config.CheckboxColumn("same", width=42),
+            "without it": st.column_config.NumberColumn(format="percent", width=62),
+        },
     )
+    takeaway.table(shown, "neighbours")
 
 
 main()

@@ -51,6 +51,15 @@ def neighbours(run: Run, config: NeighboursConfig) -> dict[str, Any]:
     LensError : no such clip or layer; no embedded clip is of the split asked for.
     """
     analysed = Analysed.of(run)
+    about = look(analysed, config)
+    which = "" if config.among == "graph" else f"--{config.among}"
+    about["file"] = f"{FOLDER}/{file_name(about['clip']['name'])}--{about['layer']}{which}.json"
+    run.write_json(about["file"], about)
+    return about
+
+
+def look(analysed: Analysed, config: NeighboursConfig) -> dict[str, Any]:
+    """The same of an analysed run, and nothing is written."""
     i = analysed.position(config.clip)
     layer = analysed.layer(config.layer or analysed.last_block)
     scene = _Scene(analysed, i, layer, choose(analysed, layer, i, config.among), _places(analysed))
@@ -60,7 +69,7 @@ def neighbours(run: Run, config: NeighboursConfig) -> dict[str, Any]:
         "clip": scene.clip(i),
         "layer": layer.name,
         "stride": layer.stride,
-        "made_from": {"graph": run.key("graph")},
+        "made_from": {"graph": analysed.run.key("graph")},
         "distance": {"name": type(layer.distance).__name__, **plain(layer.distance)},
         "kernel": layer.kernel.name,
         "candidates": {
@@ -77,9 +86,6 @@ def neighbours(run: Run, config: NeighboursConfig) -> dict[str, Any]:
         "not_listed": len(around.counting) - len(listed),
         "layers": _through_depth(analysed, i, config.among),
     }
-    which = "" if config.among == "graph" else f"--{config.among}"
-    about["file"] = f"{FOLDER}/{file_name(analysed.rows[i]['name'])}--{layer.name}{which}.json"
-    run.write_json(about["file"], about)
     result: dict[str, Any] = plain(about)
     return result
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from altair.utils import schemapi
 from streamlit.testing.v1 import AppTest
 
+from app import charts as _set_first  # noqa: F401 (it switches the checks off)
 from stgcn_lens.data.synthetic import SyntheticConfig, synthetic_set
 from stgcn_lens.data.transforms import Preprocessing
 from stgcn_lens.embeddings import EmbedConfig, embed
@@ -38,6 +40,12 @@ def whole(tmp_path_factory) -> Path:
     graph(run, GeometryConfig(graph=GraphConfig(k=4), resamples=20, permutations=5))
     explain(run, ExplainConfig())
     return run.path
+
+
+@pytest.fixture(autouse=True)
+def _charts_are_checked(monkeypatch) -> None:
+    """Every chart that a page draws is held against the grammar of its language."""
+    monkeypatch.setattr(schemapi, "DEBUG_MODE", True)
 
 
 @pytest.fixture

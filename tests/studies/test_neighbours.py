@@ -10,8 +10,9 @@ from stgcn_lens.embeddings import EmbedConfig, embed
 from stgcn_lens.errors import LensError, RunError
 from stgcn_lens.graphs import GraphConfig
 from stgcn_lens.runs import Run
+from stgcn_lens.studies.analysed import Analysed
 from stgcn_lens.studies.layers import GeometryConfig, graph
-from stgcn_lens.studies.neighbours import NeighboursConfig, neighbours
+from stgcn_lens.studies.neighbours import NeighboursConfig, look, neighbours
 from tests import tiny
 from tests.reference.dtw import window_dtw
 from tests.reference.vote import vote
@@ -327,3 +328,13 @@ def test_a_clip_whose_name_is_a_path_writes_into_the_run_only(clips, tmp_path) -
     about = neighbours(run, NeighboursConfig("../../clip 3/.."))
     assert (run / about["file"]).resolve().parent == (run / "neighbours").resolve()
     assert [path.name for path in (tmp_path / "below").iterdir()] == ["here"]
+
+
+def test_looking_tells_the_same_and_writes_nothing(spoilt) -> None:
+    shutil.rmtree(spoilt / "neighbours", ignore_errors=True)
+    config = NeighboursConfig("clip 7", "block_3")
+    seen = look(Analysed.of(spoilt), config)
+    assert not (spoilt / "neighbours").exists()
+    about = neighbours(spoilt, config)
+    assert (spoilt / about.pop("file")).is_file()
+    assert seen == about
