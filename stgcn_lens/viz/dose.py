@@ -7,7 +7,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from stgcn_lens.viz.figures import _STYLE, _WIDTH, Series, _lines
+from stgcn_lens.viz.figures import STYLE, WIDTH, Series, lines
 
 _COLUMNS = 2
 _HEIGHT = 2.7  # inches of a panel
@@ -24,14 +24,14 @@ def dose_response(levels: Sequence[str], panels: Mapping[str, Sequence[Series]],
     panels : what is drawn -> its lines, one value a level; NaN leaves a gap.
     """
     rows = -(-len(panels) // _COLUMNS)
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(_WIDTH, rows * _HEIGHT + 0.3), layout="constrained")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, rows * _HEIGHT + 0.3), layout="constrained")
         drawn = figure.subplots(rows, _COLUMNS, squeeze=False)
         for empty in drawn.flat[len(panels) :]:
             empty.set_axis_off()
         turned: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if len(levels) > 9 else {}
         for axes, (title, series) in zip(drawn.flat, panels.items(), strict=False):
-            _lines(axes, np.arange(len(levels)), series)
+            lines(axes, np.arange(len(levels)), series)
             axes.set_xticks(np.arange(len(levels)), levels, fontsize=8, **turned)
             axes.set_ylabel(title)
             axes.set_ylim(min(0.0, _least(series)), 1.02)
