@@ -232,15 +232,7 @@ def _on_device(loaded: Loaded, batch: Batch, config: EmbedConfig, device: str) -
         x = torch.from_numpy(batch.x)
         logits = model((x.pin_memory() if device.startswith("cuda") else x).to(device, non_blocking=True))
         for name in model.layers:
-            rows, count = windows(
-                kept[name],
-                batch.present,
-                batch.frames,
-                stride=model.strides[name],
-                window=config.window,
-                window_stride=config.stride,
-                how=config.how,
-            )
+            rows, count = windowed(kept[name], batch, model.strides[name], config)
             found.append(rows)
             counts.append(count)
             channels.append(kept[name].shape[1])
@@ -254,6 +246,14 @@ def _on_device(loaded: Loaded, batch: Batch, config: EmbedConfig, device: str) -
         own = whole[edges[place] : edges[place + 1]].reshape(found[place].shape)
         out[name] = Piece(own, counts[place], channels[place])
     return out
+
+
+def windowed(
+    activation: torch.Tensor, batch: Batch, stride: int, config: EmbedConfig
+) -> tuple[torch.Tensor, np.ndarray]:
+    """Windows of a batch at a layer of that total stride, and how many each clip has; see `windows.windows`."""
+    how = {"window": config.window, "window_stride": config.stride, "how": config.how}
+    return windows(activation, batch.present, batch.frames, stride=stride, **how)  # type: ignore[arg-type]
 
 
 def ahead(items: Iterable[Item]) -> Iterator[Item]:
