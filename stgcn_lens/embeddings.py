@@ -252,8 +252,15 @@ def windowed(
     activation: torch.Tensor, batch: Batch, stride: int, config: EmbedConfig
 ) -> tuple[torch.Tensor, np.ndarray]:
     """Windows of a batch at a layer of that total stride, and how many each clip has; see `windows.windows`."""
-    how = {"window": config.window, "window_stride": config.stride, "how": config.how}
-    return windows(activation, batch.present, batch.frames, stride=stride, **how)  # type: ignore[arg-type]
+    return windows(
+        activation,
+        batch.present,
+        batch.frames,
+        stride=stride,
+        window=config.window,
+        window_stride=config.stride,
+        how=config.how,
+    )
 
 
 def ahead(items: Iterable[Item]) -> Iterator[Item]:
