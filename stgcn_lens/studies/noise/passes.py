@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stgcn_lens.data.batches import Batch, batches
+from stgcn_lens.activations import plain_float32
+from stgcn_lens.data.batches import Batch, ahead, batches
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.rows import present_rows, rows
 from stgcn_lens.data.transforms import Sample
 from stgcn_lens.distances import Sequences
-from stgcn_lens.embeddings import EmbedConfig, ahead, plain_float32, windowed
+from stgcn_lens.embeddings import EmbedConfig, windowed
 from stgcn_lens.errors import WorkError
 from stgcn_lens.explain.gradcam import channel_weighted
 from stgcn_lens.explain.layer_gradients import layer_gradients, maps_of
