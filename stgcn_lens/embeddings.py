@@ -8,19 +8,18 @@ cut into windows. `windows.npy` holds the windows of all clips one after the oth
 import csv
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 import torch
 
 from stgcn_lens import __version__
-from stgcn_lens.activations import evaluating, record
-from stgcn_lens.data.batches import Batch, batches
+from stgcn_lens.activations import evaluating, plain_float32, record
+from stgcn_lens.data.batches import Batch, ahead, batches
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.errors import DataError, LensError, RunError, WorkError
 from stgcn_lens.files import atomic_folder, fingerprint
@@ -31,7 +30,6 @@ from stgcn_lens.runs import Run, stage_key
 from stgcn_lens.shelf import Piece, Shelf, put_together
 from stgcn_lens.windows import How, windows
 
-Item = TypeVar("Item")
 _KEEP = 20.0  # seconds of work that a killed process loses at most (ours)
 
 
@@ -232,15 +230,7 @@ def _on_device(loaded: Loaded, batch: Batch, config: EmbedConfig, device: str) -
         x = torch.from_numpy(batch.x)
         logits = model((x.pin_memory() if device.startswith("cuda") else x).to(device, non_blocking=True))
         for name in model.layers:
-            rows, count = windows(
-                kept[name],
-                batch.present,
-                batch.frames,
-                stride=model.strides[name],
-                window=config.window,
-                window_stride=config.stride,
-                how=config.how,
-            )
+            rows, count = windowed(kept[name], batch, model.strides[name], config)
             found.append(rows)
             counts.append(count)
             channels.append(kept[name].shape[1])
@@ -256,34 +246,19 @@ def _on_device(loaded: Loaded, batch: Batch, config: EmbedConfig, device: str) -
     return out
 
 
-def ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """The same items, of which the next is made in a thread while this one is used."""
-    source, end = iter(items), object()
-    with ThreadPoolExecutor(1) as worker:
-        coming = worker.submit(next, source, end)
-        while (item := coming.result()) is not end:
-            coming = worker.submit(next, source, end)
-            yield item  # type: ignore[misc]
-
-
-@contextmanager
-def plain_float32(device: str) -> Iterator[None]:
-    """Convolutions and products on a GPU with all bits of float32, as on a CPU: TF32 keeps 10 of the 23.
-
-    Else neighbours would depend on the device.
-    """
-    if not device.startswith("cuda"):
-        yield
-        return
-    places = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)  # type: ignore[attr-defined]
-    before = [place.fp32_precision for place in places]
-    for place in places:
-        place.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        for place, precision in zip(places, before, strict=True):
-            place.fp32_precision = precision
+def windowed(
+    activation: torch.Tensor, batch: Batch, stride: int, config: EmbedConfig
+) -> tuple[torch.Tensor, np.ndarray]:
+    """Windows of a batch at a layer of that total stride, and how many each clip has; see `windows.windows`."""
+    return windows(
+        activation,
+        batch.present,
+        batch.frames,
+        stride=stride,
+        window=config.window,
+        window_stride=config.stride,
+        how=config.how,
+    )
 
 
 def open_model(run: Run, device: str, network: Loaded | None = None) -> tuple[Loaded, ClipSet]:

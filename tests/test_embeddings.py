@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from stgcn_lens.activations import plain_float32
+from stgcn_lens.data.batches import ahead
 from stgcn_lens.data.transforms import Preprocessing, prepare
-from stgcn_lens.embeddings import EmbedConfig, ahead, embed, open_model, plain_float32
+from stgcn_lens.embeddings import EmbedConfig, embed, open_model
 from stgcn_lens.errors import DataError, LensError, RunError
 from stgcn_lens.graphs import GraphConfig
 from stgcn_lens.models.checkpoints import load

@@ -1,13 +1,17 @@
 """Prepared clips in batches, read from the set one batch at a time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.transforms import Preprocessing, Sample, prepare
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,3 +47,13 @@ def batches(
             present=np.stack([sample.present for sample in samples]),
             frames=np.array([sample.frames for sample in samples], dtype=np.int64),
         )
+
+
+def ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items, of which the next is made in a thread while this one is used."""
+    source, end = iter(items), object()
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(next, source, end)
+        while (item := coming.result()) is not end:
+            coming = worker.submit(next, source, end)
+            yield item  # type: ignore[misc]

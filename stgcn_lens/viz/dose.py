@@ -33,9 +33,12 @@ def dose_response(levels: Sequence[str], panels: Mapping[str, Sequence[Series]],
         for axes, (title, series) in zip(drawn.flat, panels.items(), strict=False):
             lines(axes, np.arange(len(levels)), series)
             axes.set_xticks(np.arange(len(levels)), levels, fontsize=8, **turned)
+            axes.set_xlim(-0.3, len(levels) - 0.7)
             axes.set_ylabel(title)
             axes.set_ylim(min(0.0, _least(series)), 1.02)
-            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2, fontsize=8)
+            axes.legend(
+                loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2, fontsize=8, columnspacing=1
+            )
         figure.supxlabel(xlabel, fontsize=10)
     return figure
 

@@ -166,7 +166,7 @@ def _result(
         "figures": [],
     }
     if len(found) > 1:
-        rows = differences(*found, config)
+        rows = differences(found[0], found[1], config)
         second = networks[1]
         result["beside"] = {"run": second["run"], "noise_db": second["noise_db"], "differences": rows}
         result["beside"]["text"] = compared(networks[0], second, rows)

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stgcn_lens.data.batches import Batch, batches
+from stgcn_lens.activations import plain_float32
+from stgcn_lens.data.batches import Batch, ahead, batches
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.data.rows import present_rows, rows
 from stgcn_lens.data.transforms import Sample
 from stgcn_lens.distances import Sequences
-from stgcn_lens.embeddings import EmbedConfig, ahead, plain_float32
+from stgcn_lens.embeddings import EmbedConfig, windowed
 from stgcn_lens.errors import WorkError
 from stgcn_lens.explain.gradcam import channel_weighted
 from stgcn_lens.explain.layer_gradients import layer_gradients, maps_of
 from stgcn_lens.models.checkpoints import Loaded
 from stgcn_lens.studies.maps import cells_in
-from stgcn_lens.windows import windows
 
 INPUT, LOGITS = "input", "logits"
 
@@ -106,15 +106,7 @@ def _batch(
     with plain_float32(device):
         found = layer_gradients(model, torch.from_numpy(some.x).to(device), target, None, named or [INPUT])
     for layer in named:
-        own, count = windows(
-            found.features[layer],
-            some.present,
-            some.frames,
-            stride=model.strides[layer],
-            window=config.window,
-            window_stride=config.stride,
-            how=config.how,
-        )
+        own, count = windowed(found.features[layer], some, model.strides[layer], config)
         parts[layer].append(own.cpu().numpy())
         counts[layer].append(count)
     if LOGITS in parts:

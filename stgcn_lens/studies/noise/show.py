@@ -132,10 +132,13 @@ def _panels(
 
 
 def _shown(network: Mapping[str, Any]) -> list[str]:
-    """The first layer, the block in the middle and the last one; a figure with all of them could not be read."""
+    """The last block, the one in the middle and the first layer; a figure with all of them could not be read.
+
+    In this order, so that colours stay the same where the first one, which has no maps, is not drawn.
+    """
     blocks = [layer for layer in network["layers"] if layer.startswith("block_")]
     middle = blocks[(len(blocks) - 1) // 2 : (len(blocks) - 1) // 2 + 1]
-    return list(dict.fromkeys([network["layers"][0], *middle, network["last_block"]]))
+    return list(dict.fromkeys([network["last_block"], *middle, network["layers"][0]]))
 
 
 def _series(name: str, numbers: Sequence[Mapping[str, Any] | None]) -> Series:
