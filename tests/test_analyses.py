@@ -14,6 +14,7 @@ from stgcn_lens.data.transforms import Preprocessing
 from stgcn_lens.embeddings import EmbedConfig
 from stgcn_lens.graphs import GraphConfig
 from stgcn_lens.models import STGCNConfig
+from stgcn_lens.studies.depth import DepthConfig
 from stgcn_lens.studies.layers import GeometryConfig
 from stgcn_lens.studies.noise import NoiseConfig
 from stgcn_lens.training import TrainConfig, TrainJob
@@ -146,3 +147,44 @@ def test_the_recipe_of_noise_trains_two_networks_and_studies_both(tmp_path, monk
     assert [network["noise_db"] for network in found["networks"]] == [None, 10.0]
     module.main()
     assert "(unchanged, skipped)" in capsys.readouterr().out
+
+
+def test_the_recipe_of_the_study_of_layers_goes_through(tmp_path, monkeypatch, capsys) -> None:
+    module = load(ROOT / "analyses/layers_study.py")
+    small_set("utd_mhad_layers", tmp_path / "data")
+    monkeypatch.setattr(module, "JOB", JOB)
+    monkeypatch.setattr(module, "STUDY", DepthConfig(windows=(8,), strides=("whole",), ks=(4,), resamples=20))
+    monkeypatch.setattr(GraphConfig, "__init__", _fewer(GraphConfig.__init__))
+    run = tmp_path / "run"
+    monkeypatch.setattr(sys, "argv", ["layers_study.py", str(tmp_path / "data"), str(run)])
+    module.main()
+    assert "finding 1 " in capsys.readouterr().out
+    assert json.loads((run / "results.json").read_text())["studies"]["layers"]["sensitivity"]["rows"]
+    assert "Finding 1" in (run / "report.html").read_text()
+    module.main()
+    assert capsys.readouterr().out.count("(unchanged, skipped)") == 3
+
+
+def test_the_recipe_that_compares_networks_goes_through(tmp_path, monkeypatch, capsys) -> None:
+    module = load(ROOT / "analyses/compare_networks.py")
+    small_set("utd_mhad_layers", tmp_path / "data")
+    small = STGCNConfig(configuration="compact", width=4)
+    networks = {"seed_0": ("stgcn", small, 0), "seed_1": ("stgcn", small, 1)}
+    monkeypatch.setattr(module, "NETWORKS", networks)
+    monkeypatch.setattr(module, "PREPROCESSING", JOB.preprocessing)
+    monkeypatch.setattr(module, "TRAINING", JOB.training)
+    monkeypatch.setattr(GraphConfig, "__init__", _fewer(GraphConfig.__init__))
+    out = tmp_path / "out"
+    monkeypatch.setattr(sys, "argv", ["compare_networks.py", str(tmp_path / "data"), str(out)])
+    module.main()
+    assert "Of 2 runs" in capsys.readouterr().out
+    assert json.loads((out / "compare.json").read_text())["comparison"]["groups"][0]["runs"] == ["seed_0", "seed_1"]
+
+
+def _fewer(init):
+    """A constructor whose k is 4: there are twelve clips."""
+
+    def made(self, *args, k=4, **settings):
+        init(self, *args, k=k, **settings)
+
+    return made

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 from stgcn_lens.report.words import begun
@@ -71,7 +70,7 @@ def pictures(run: Run, study: Mapping[str, Any] | None) -> list[dict[str, str]]:
     """Figures that a study drew itself: `source` to show as an image, in which nothing can run; `alt` and `text`."""
     shown = []
     for figure in (study or {}).get("figures") or []:
-        file = run / Path(str(figure.get("file", "")))
+        file = run / str(figure.get("file", ""))
         inside = file.resolve().is_relative_to(run.path.resolve())
         if inside and file.suffix == ".svg" and file.is_file():
             drawing = file.read_bytes()
