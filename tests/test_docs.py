@@ -35,7 +35,7 @@ def test_the_commands_of_the_readme_parse(capsys: pytest.CaptureFixture[str]) ->
 def test_the_readme_lists_every_command() -> None:
     readme = (ROOT / "README.md").read_text()
     rows = {
-        " ".join(row.split(" ")[: 2 if row.startswith(("data ", "checkpoint ")) else 1])
+        " ".join(row.split(" ")[: 2 if row.startswith(("data ", "checkpoint ", "study ")) else 1])
         for row in re.findall(r"^\| `([^`]+)", readme, re.MULTILINE)
     }
     assert set(COMMANDS) <= rows

@@ -15,7 +15,7 @@ from stgcn_lens.studies.transfer.config import FULL, MOST_NEIGHBOURS, TransferCo
 from stgcn_lens.training.classes import of_classes
 from stgcn_lens.training.metrics import chosen_classes
 
-LEAST = 2  # training clips of a class: label errors need another one of it
+LEAST = 2  # training clips of a class, and test clips: label errors need another one
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +84,9 @@ def sides(clips: ClipSet, usable: np.ndarray, config: TransferConfig) -> Sides:
     side = split(clips, config.split, config.train_ids)
     rows = {name: np.flatnonzero((side == name) & usable) for name in ("train", "test")}
     found = Sides(rows["train"], rows["test"], clips.labels, clips.classes)
-    if not len(found.test):
-        raise DataError("no clip of the target's test side can be prepared", got=0, expected="at least 1")
+    if len(found.test) < LEAST:
+        got, expected = len(found.test), f"at least {LEAST}"
+        raise DataError("too few test clips of the target that can be prepared", got=got, expected=expected)
     sizes = found.sizes()
     smallest = int(sizes.argmin())
     least = LEAST if config.k is None else config.k + 1

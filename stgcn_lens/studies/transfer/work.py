@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -142,7 +143,7 @@ class Work:
         if self.progress is not None:
             self.progress(done, self._total)
 
-    @property
+    @cached_property
     def _total(self) -> int:
         cells = [cell for cells in self._plan().values() for cell in cells]
         return 2 * _LAYER * len(self.loaded.model.layers) + sum(map(self._cost, cells))

@@ -58,6 +58,13 @@ def test_clips_that_cannot_be_prepared_are_on_no_side():
     assert np.array_equal(found.test, whole.test[1:])
 
 
+def test_a_single_test_clip_is_too_few():
+    usable = np.ones(28, bool)
+    usable[made.divided().test[1:]] = False
+    with pytest.raises(DataError, match="too few test clips of the target that can be prepared: got 1"):
+        sides(made.TARGET, usable, made.FAST)
+
+
 def test_k_is_what_every_class_allows():
     found = made.divided()
     assert neighbours(found, made.FAST) == found.sizes().min() - 1
