@@ -93,8 +93,8 @@ def server(run: Path | None, folder: Path) -> Iterator[tuple[str, int]]:
                 time.sleep(0.05)
         yield address, process.pid
     finally:
-        process.terminate()
-        process.wait(20)
+        process.kill()  # it holds nothing that would have to be put away
+        process.wait()
 
 
 def peak_gb(pid: int) -> float:
