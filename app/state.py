@@ -131,7 +131,7 @@ def _clip(source: sources.Source) -> sources.ClipRow:
     everything, _ = _listed(str(source.path), source.stamp, EVERY, source)
     if name not in everything:
         st.caption(f"No clip is called {plain(str(name)[:80])}. Shown: {plain(best)}.")
-    return everything.get(name, by_name[best])
+    return everything.get(str(name), by_name[best])
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

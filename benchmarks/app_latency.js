@@ -10,7 +10,7 @@ window.settled = (path) => location.pathname === path && !document.querySelector
   && document.querySelector(".stMainBlockContainer")?.innerText.length > 40;
 for (const kind of ["keydown", "click"]) addEventListener(kind, () => { window.began = performance.now(); }, true);
 window.when = (test, ...args) => new Promise((done, fail) => {
-  const end = performance.now() + 60000;
+  const end = performance.now() + 200000;
   const look = () => { try {
     if (test(...args)) done((performance.now() - (window.began ?? 0)) / 1000);
     else if (performance.now() > end) fail(new Error("never shown: " + JSON.stringify(args)));

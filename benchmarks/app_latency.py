@@ -180,8 +180,11 @@ async def played(browser: Browser, folder: Path) -> dict[str, list[float]]:
         count = "() => new Promise((done) => { const p = player(), n = p.drawn, t = performance.now();"
         count += "setTimeout(() => done(1000 * (p.drawn - n) / (performance.now() - t)), 1500); })"
         rates = [float(await page.evaluate(count)) for _ in range(4)]
+        once = "() => { const t = performance.now(); player().draw(); return performance.now() - t; }"
+        draws = await page.evaluate(f"() => [...Array(200)].map({once})")
     return {
         "redraws a second": [statistics.median(rates)],
+        "ms a draw": draws,
         "payload kB": [len(json.dumps(player.scene([panel]))) / 1000],
     }
 
