@@ -196,12 +196,17 @@ def _pooling(source: "Source") -> Literal["clip", "body"]:
 
 def predict(folder: str, stamp: str, clip: Clip) -> np.ndarray:
     """(classes,) probabilities that the checkpoint in a folder gives a clip."""
+    return predict_all(folder, stamp, [clip])[0]
+
+
+def predict_all(folder: str, stamp: str, clips: Sequence[Clip]) -> np.ndarray:
+    """(N, classes) probabilities of a few clips, in one pass."""
     import torch
 
     held = model(folder, stamp)
-    sample = prepare(clip, held.loaded.preprocessing, held.loaded.bodies)
+    fed = [prepare(clip, held.loaded.preprocessing, held.loaded.bodies).x for clip in clips]
     with held.lock, torch.inference_mode():
-        return torch.softmax(held.loaded.model(torch.from_numpy(sample.x)[None]), dim=1)[0].numpy()
+        return torch.softmax(held.loaded.model(torch.from_numpy(np.stack(fed))), dim=1).numpy()
 
 
 def shown_layer(explained: Explained, layer: str) -> str:

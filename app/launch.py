@@ -1,5 +1,6 @@
 """How the app is started; no Streamlit is imported to know it."""
 
+import logging
 import sys
 import threading
 from importlib import import_module
@@ -34,16 +35,26 @@ def command(
     return [sys.executable, str(Path(__file__).resolve()), *flags, *(["--", *chosen] if chosen else [])]
 
 
-def _warm() -> None:
-    """Import what the first page needs while the server starts and the browser opens."""
-    for name in ("torch", "pandas", "altair", "scipy.sparse.csgraph"):
+def _warm(arguments: list[str], imported: threading.Event) -> None:
+    """Import what the first page needs, and explain the clip it opens on, while the browser opens."""
+    for name in ("torch", "scipy.sparse.csgraph", "pandas", "altair"):
         import_module(name)
+    imported.wait()  # two threads that import Streamlit at once can see it half made
+    # Streamlit warns of every cache that is filled outside of a page.
+    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
+    sys.path.insert(0, str(MAIN.parents[1]))
+    from app import state
+
+    state.warm(arguments)
 
 
 def _serve(arguments: list[str]) -> None:
-    threading.Thread(target=_warm, daemon=True).start()
+    imported = threading.Event()
+    chosen = arguments[arguments.index("--") + 1 :] if "--" in arguments else []
+    threading.Thread(target=_warm, args=(chosen, imported), daemon=True).start()
     from streamlit.web.cli import main
 
+    imported.set()
     sys.argv = ["streamlit", "run", str(MAIN), *arguments]
     main()
 

@@ -198,8 +198,8 @@ def _demo(stamp: str) -> Source:
         return source
     classes = compute.model(str(CHECKPOINT), stamp).loaded.classes
     told = []
-    for row in source.rows:
-        said = compute.predict(str(CHECKPOINT), stamp, source.clip(row))
+    answers = compute.predict_all(str(CHECKPOINT), stamp, [source.clip(row) for row in source.rows])
+    for row, said in zip(source.rows, answers, strict=True):
         label = classes.index(row.class_name) if row.class_name in classes else None
         told.append(replace(row, label=label, predicted=int(said.argmax()), confidence=float(said.max())))
     return replace(source, classes=classes, rows=tuple(told))

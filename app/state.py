@@ -4,12 +4,14 @@ import argparse
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
 from app import compute, sources
+from stgcn_lens.errors import LensError
 
 PREDICTED = "predicted"
 NO_OTHER = "no other class"
@@ -91,6 +93,16 @@ def choose(arguments: Sequence[str]) -> Selection:
     return Selection(source, clip, layer, target, method, against, places)
 
 
+def warm(arguments: Sequence[str]) -> None:
+    """Have ready what the app opens on, before anybody asks; whatever is wrong with it is said to them, not here."""
+    path = next(iter(_places(arguments).values()))
+    with suppress(LensError):
+        source = sources.open_source(str(path or ""), sources.stamp(path))
+        if source.has_model:
+            by_name, best = _listed(str(source.path), source.stamp, EVERY, source)
+            compute.explain(source, by_name[best], None)
+
+
 def _clip(source: sources.Source) -> sources.ClipRow:
     wanted = st.selectbox(
         "Show clips of",
@@ -119,7 +131,7 @@ def _clip(source: sources.Source) -> sources.ClipRow:
     everything, _ = _listed(str(source.path), source.stamp, EVERY, source)
     if name not in everything:
         st.caption(f"No clip is called {plain(str(name)[:80])}. Shown: {plain(best)}.")
-    return everything.get(name, by_name[best])
+    return everything.get(str(name), by_name[best])
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

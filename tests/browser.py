@@ -76,8 +76,12 @@ def unreadable(page: Any, within: str, least: float = 4.5) -> list[list[Any]]:
                     if (!text || !node.checkVisibility() || node.closest(":disabled, script, style, svg")) continue;
                     if (!node.getClientRects().length) continue;
                     const grounds = [];
-                    for (let up = node; up; up = up.parentElement)
-                        grounds.unshift(getComputedStyle(up).backgroundColor);
+                    const { x, y, width, height } = node.getBoundingClientRect();
+                    for (let up = node; up; up = up.parentElement) {
+                        const box = up.getBoundingClientRect(), right = x + width / 2, down = y + height / 2;
+                        if (box.left <= right && right <= box.right && box.top <= down && down <= box.bottom)
+                            grounds.unshift(getComputedStyle(up).backgroundColor);  // not of those it hangs beside
+                    }
                     const ground = over(["white", ...grounds]);
                     const ink = over([`rgb(${ground})`, getComputedStyle(node).color]);
                     const [high, low] = [light(ink), light(ground)].sort((a, b) => b - a);

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app import state
+from app import compute, sources, state
 from tests.app.test_pages import errors, words
 
 EVIL = "<script>alert(1)</script>"
@@ -53,6 +53,17 @@ def test_a_class_called_script_stays_a_name(open_app, copy):
     text = "\n".join(element.value for element in (*app.markdown, *app.caption))
     assert state.plain(EVIL) in text
     assert EVIL not in text.replace(state.plain(EVIL), "")
+
+
+def test_what_the_app_opens_on_is_ready_before_anybody_asks(whole, monkeypatch, tmp_path):
+    compute._explain.clear()
+    state.warm(["--run", str(whole)])
+    source = sources.open_source(str(whole), sources.stamp(whole))
+    best = max(source.rows, key=lambda row: (row.right, row.confidence))
+    monkeypatch.setattr(compute, "feed", lambda *_: pytest.fail("explained again"))
+    assert compute.explain(source, best, None).maps
+    (tmp_path / "none").mkdir()
+    state.warm(["--run", str(tmp_path / "none")])  # no run: the page says so, the start does not fail
 
 
 def evil(run: Path) -> Path:
