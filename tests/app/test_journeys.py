@@ -23,13 +23,19 @@ def first_confused(run: Path) -> str:
     return max((row for row in rows if pair(row) == most), key=lambda row: float(row["confidence"]))["name"]
 
 
+def patient(page):
+    """The page, given time: the first visit starts torch, numba and the model."""
+    page.set_default_timeout(4 * PATIENCE)
+    return page
+
+
 def settled(page) -> None:
     """Wait until the script behind the page has come to its end."""
-    page.get_by_test_id("stStatusWidget").wait_for(state="detached", timeout=4 * PATIENCE)
+    page.get_by_test_id("stStatusWidget").wait_for(state="detached")
 
 
 def test_from_the_matrix_to_a_clip(visit, whole):  # noqa: F811
-    page = visit("/confusions")
+    page = patient(visit("/confusions"))
     page.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg").first.wait_for()
     page.get_by_text(re.compile("clips are taken for another class, most often")).wait_for()
     page.get_by_role("button", name=re.compile("Explain from")).wait_for()
@@ -46,9 +52,9 @@ def test_from_the_matrix_to_a_clip(visit, whole):  # noqa: F811
 
 
 def test_from_a_confusion_to_its_explanation(visit, whole):  # noqa: F811
-    page = visit("/confusions")
+    page = patient(visit("/confusions"))
     page.get_by_role("button", name=re.compile("Explain from")).click()
-    page.get_by_text(re.compile(r"taken for '.*' \(split 'test'\)")).wait_for(timeout=4 * PATIENCE)
+    page.get_by_text(re.compile(r"taken for '.*' \(split 'test'\)")).wait_for()
     (file,) = (whole / "confusions").glob("*--*.json")
     told = json.loads(file.read_text())
     assert page.get_by_text(told["text"]).is_visible()
@@ -56,7 +62,7 @@ def test_from_a_confusion_to_its_explanation(visit, whole):  # noqa: F811
 
 
 def test_a_change_is_kept_in_the_link_and_shown_in_step(visit):  # noqa: F811
-    page = visit("/what_if")
+    page = patient(visit("/what_if"))
     page.locator("canvas.sl-view").nth(1).wait_for()
     page.get_by_role("button", name="Pause").click()
     page.locator(".sl-slider").first.fill("5")
@@ -67,12 +73,12 @@ def test_a_change_is_kept_in_the_link_and_shown_in_step(visit):  # noqa: F811
     settled(page)
     page.locator(".sl-slider").first.fill("5")
     assert colours(page, "canvas.sl-view >> nth=0") != colours(page, "canvas.sl-view >> nth=1")
-    again = visit("/what_if?mirror=true&freeze=whole+left+arm&noise=20+dB")
+    again = patient(visit("/what_if?mirror=true&freeze=whole+left+arm&noise=20+dB"))
     again.get_by_text("With the left arm held still, noise at 20 dB and left and right swapped").wait_for()
 
 
 def test_a_recording_is_brought_and_a_broken_one_is_refused_in_words(visit, tmp_path: Path):  # noqa: F811
-    page = visit("/data")
+    page = patient(visit("/data"))
     with page.expect_download() as sample:
         page.get_by_role("button", name="A sample to try").click()
     assert Path(sample.value.path()).read_bytes() == uploads.sample()
@@ -84,7 +90,7 @@ def test_a_recording_is_brought_and_a_broken_one_is_refused_in_words(visit, tmp_
     page.locator("canvas.sl-view").wait_for()
     assert len(colours(page)) > 20
 
-    other = visit("/data")
+    other = patient(visit("/data"))
     broken = {"name": "<b>cut.skeleton", "mimeType": "text/plain", "buffer": uploads.sample()[:3000]}
     other.locator("input[type=file]").set_input_files(broken)
     other.get_by_text("This cannot be read").wait_for()
@@ -94,7 +100,7 @@ def test_a_recording_is_brought_and_a_broken_one_is_refused_in_words(visit, tmp_
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_later_pages_open_without_trouble_light_and_dark(visit, scheme):  # noqa: F811
-    page = visit("/confusions", color_scheme=scheme)
+    page = patient(visit("/confusions", color_scheme=scheme))
     for path in ("confusions", "what_if", "data", "runs"):
         page.goto(re.sub(r"/[a-z_]*(\?.*)?$", f"/{path}", page.url))
         page.get_by_test_id("stMain").locator("[data-testid=stMarkdown]").first.wait_for()
