@@ -179,7 +179,7 @@ def test_a_stage_that_fails_says_why(open_app, copy, board, here, monkeypatch):
     monkeypatch.setattr(jobs, "command", lambda verb, run: [sys.executable, "-c", code])
     board.start(copy, "report")
     assert ended(board) == "failed"
-    assert errors(open_app(copy, "runs")) == ["layers.json: <b>not JSON</b>; mend it"]
+    assert errors(open_app(copy, "runs")) == ["layers\\.json\\: \\<b\\>not JSON\\</b\\>; mend it"]
 
 
 def test_the_command_is_that_of_the_terminal_with_this_python(tmp_path):
