@@ -241,7 +241,7 @@ def _why(chosen: state.Selection, group: contrasts.Group, true: int, predicted: 
     try:
         found = contrasts.stored(source, *names, side)
     except RunError as error:
-        st.warning(str(error), icon=":material/warning:")
+        st.warning(plain(str(error)), icon=":material/warning:")
         found = None
     if found is None:
         found = _work(chosen, group, true, predicted, side)
@@ -266,7 +266,8 @@ def _work(
     source, classes = chosen.source, chosen.source.classes
     if group.size > contrasts.FEW:
         line = contrasts.command(source, classes[true], classes[predicted], side)
-        st.info(f"{group.size} clips take a while. Explain them in a terminal: `{line}`", icon=":material/terminal:")
+        st.info(f"{group.size} clips take a while. Explain them in a terminal:", icon=":material/terminal:")
+        st.code(line, language="bash")
         return None
     if not st.button(f"Explain from {group.size} clips, at every layer", icon=":material/compare:", key="explain"):
         return None

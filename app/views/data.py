@@ -58,7 +58,7 @@ def _bring() -> uploads.Brought | None:
     elif not given and "brought" in st.session_state:  # of an earlier visit to this page
         st.button("Forget this recording", on_click=_forget, icon=":material/delete:")
     if "brought_error" in st.session_state:
-        st.error(st.session_state["brought_error"], title="This cannot be read", icon=":material/error:")
+        st.error(plain(st.session_state["brought_error"]), title="This cannot be read", icon=":material/error:")
         return None
     if "brought" not in st.session_state:
         st.markdown(
@@ -142,7 +142,7 @@ def _explore(chosen: state.Selection, brought: uploads.Brought) -> None:
         target = None if chosen.target == state.PREDICTED else chosen.source.classes.index(chosen.target)
         seen = live.look(chosen.source, ("brought", brought.key, picked), lambda: clip, target)
     except DataError as error:
-        st.error(str(error), title="The model cannot look at this clip", icon=":material/error:")
+        st.error(plain(str(error)), title="The model cannot look at this clip", icon=":material/error:")
         _play(chosen, brought.clips[picked], None)
         return
     best = int(seen.probabilities.argmax())

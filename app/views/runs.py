@@ -136,13 +136,13 @@ def _job(was_running: bool) -> None:
     elif status == "cancelled":
         st.warning(f"{what}: cancelled. Started again, it goes on where it was.", icon=":material/stop:")
     else:
-        st.error(job.said.splitlines()[-1] if job.said else "no word why", title=f"{what} failed")
+        st.error(plain(job.said.splitlines()[-1]) if job.said else "no word why", title=f"{what} failed")
 
 
 def _here(own: stages.Overview) -> None:
     st.markdown(f"**Make here: {plain(own.path.name)}**")
     if own.trouble:
-        st.error(own.trouble, title="This run is broken")
+        st.error(plain(own.trouble), title="This run is broken")
         return
     if not own.next:
         train = own.stages.get("train", (stages.MISSING, None))[0]
@@ -175,7 +175,7 @@ def _start(path: Path, verb: str) -> None:
     try:
         jobs.jobs().start(path, verb)
     except RunError as error:  # another session was faster
-        st.toast(str(error), icon=":material/error:")
+        st.toast(plain(str(error)), icon=":material/error:")
 
 
 def _terminal(path: Path) -> None:

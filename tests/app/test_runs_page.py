@@ -140,6 +140,7 @@ def test_while_one_is_made_no_other_can_be_started(open_app, copy, board, here, 
     assert ended(board) == "cancelled"
 
 
+@pytest.mark.long
 def test_a_cancelled_stage_ends_with_its_whole_group_and_the_run_goes_on_later(copy, board):
     _without(copy, *TRAINED["stages"], files=TRAINED["files"])
     job = board.start(copy, "embed")
@@ -173,14 +174,16 @@ def test_a_stage_that_does_not_listen_is_ended_for_good(copy, board, monkeypatch
     assert job.status == "cancelled"
 
 
-def test_a_stage_that_fails_says_why(open_app, copy, board, here):
-    (copy / "layers.json").write_text("{ cut")
+def test_a_stage_that_fails_says_why(open_app, copy, board, here, monkeypatch):
+    code = "import sys; print('a bar'); sys.exit('layers.json: <b>not JSON</b>; mend it')"
+    monkeypatch.setattr(jobs, "command", lambda verb, run: [sys.executable, "-c", code])
     board.start(copy, "report")
     assert ended(board) == "failed"
-    app = open_app(copy, "runs")
-    found = errors(app)
-    assert len(found) == 1
-    assert "layers.json" in found[0]
+    assert errors(open_app(copy, "runs")) == ["layers\\.json\\: \\<b\\>not JSON\\</b\\>; mend it"]
+
+
+def test_the_command_is_that_of_the_terminal_with_this_python(tmp_path):
+    assert jobs.command("embed", tmp_path) == [sys.executable, "-m", "stgcn_lens", "embed", str(tmp_path)]
 
 
 def test_an_app_that_is_served_to_others_starts_nothing(open_app, copy, monkeypatch):
@@ -199,12 +202,6 @@ def test_a_link_out_of_the_root_is_outside(tmp_path, whole):
     assert stages.inside(tmp_path / "root" / "link", tmp_path / "root", whole)
     assert stages.inside(whole, whole.parent, None)
     assert not stages.inside(whole, tmp_path / "root", None)
-
-
-def test_a_path_in_the_url_is_not_a_run(open_app, whole):
-    app = open_app(whole, "runs", run="../../etc")
-    assert errors(app) == []
-    assert app.selectbox("run").value == "small"
 
 
 def test_progress_is_told_in_a_file_for_whoever_asks(tmp_path, monkeypatch):
