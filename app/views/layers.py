@@ -157,7 +157,7 @@ def _play(chosen: state.Selection) -> player.Scene | None:
     )
     scene = player.scene([shown.panel], scope=panels.scope(shown), height=250)
     canvas.show(scene, key="layers_player")
-    takeaway.clips([shown.filmed], scene, name="clip")
+    takeaway.clips([shown.filmed], scene, name="clip", method=takeaway.GRADCAM)
     return scene
 
 

@@ -102,7 +102,7 @@ def _play(chosen: state.Selection, table: pd.DataFrame, found: explaining.Told) 
     step = "in step along the warping path" if warped else "by the share of their length"
     scene = player.scene([each.panel for each in shown], scope=f"{scope}; time {step}" if scope else "", height=250)
     canvas.show(scene, key="neighbours_player")
-    takeaway.clips([each.filmed for each in shown], scene, name="neighbours")
+    takeaway.clips([each.filmed for each in shown], scene, name="neighbours", method=takeaway.GRADCAM)
     return scene
 
 
