@@ -52,7 +52,7 @@ def stem(*more: str, method: str | None = None) -> str:
     chosen = st.session_state.get("selection")
     parts: list[str] = []
     if chosen is not None:
-        shown = method or getattr(chosen, "method", GRADCAM)
+        shown = str(method or getattr(chosen, "method", GRADCAM))
         parts = [_run_name(chosen), chosen.clip.name, chosen.layer, shown]
     words = (re.sub(r"[^\w.]+", "_", str(part)).strip("._")[:60] for part in (*parts, *more))
     return "-".join(word for word in words if word) or "stgcn_lens"
