@@ -24,6 +24,11 @@ def names(**settings: Any) -> alt.Axis:
     return alt.Axis(**{"labelOverlap": False, "labelFlush": False, "grid": False, "labelLimit": 190, **settings})
 
 
+def heat() -> alt.Scale:
+    """Saliency from 0 up, in the colours that it has everywhere."""
+    return alt.Scale(range=["#" + bytes(colour).hex() for colour in theme.SALIENCY[::15]], domainMin=0)
+
+
 def chosen_layer(layer: str, x: alt.X) -> alt.Chart:
     """A band behind the chosen layer."""
     data = alt.Data(values=[{"layer": layer}])

@@ -149,12 +149,6 @@ def draw_changes(company: Company, chosen: state.Selection) -> None:
         caption=told,
         name="stay-come-go",
         key="changes",
-        on_select=_picked,
+        on_select=choosing.clip_from("changes"),
         selection_mode="pick",
     )
-
-
-def _picked() -> None:
-    picked = st.session_state["changes"]["selection"].get("pick") or []
-    if picked:
-        choosing.clip(picked[0]["name"])

@@ -40,7 +40,7 @@ def _analysed(path: str, stamp: str) -> Analysed:
     return Analysed.of(Run(Path(path)))
 
 
-@st.cache_data(max_entries=128, show_spinner=False)
+@st.cache_data(max_entries=128, show_spinner="Asking the neighbours; the first time takes longer ...")
 def _told(path: str, stamp: str, clip: str, layer: str) -> Told:
     try:
         return Told(look(_analysed(path, stamp), NeighboursConfig(clip=clip, layer=layer)), "")

@@ -10,7 +10,6 @@ import streamlit as st
 from app import analysis, charts, embedding, state
 from app.state import plain
 from stgcn_lens.skeleton import get_layout
-from stgcn_lens.viz import theme
 
 _MOST = 500  # clips whose maps are averaged (ours): a second of reading
 _TOLD = 4  # classes named in the sentence
@@ -57,7 +56,6 @@ def _saliency(chosen: state.Selection, members: list) -> None:
             for v in range(len(joints))
         ]
     )
-    ramp = ["#" + bytes(colour).hex() for colour in theme.SALIENCY[::15]]
     ends = alt.Axis(labelExpr="datum.value < 0.5 ? 'start' : 'end'", labelAngle=0, values=[0.5 / bins, 1 - 0.5 / bins])
     chart = (
         alt.Chart(cells)
@@ -65,7 +63,7 @@ def _saliency(chosen: state.Selection, members: list) -> None:
         .encode(
             x=alt.X("part of the clip:O", title="time", axis=ends),
             y=alt.Y("joint:N", sort=joints, title=None, axis=charts.names()),
-            color=alt.Color("saliency:Q", scale=alt.Scale(range=ramp, domainMin=0), legend=alt.Legend(title="mean")),
+            color=alt.Color("saliency:Q", scale=charts.heat(), legend=alt.Legend(title="mean")),
             tooltip=[
                 "joint:N",
                 alt.Tooltip("part of the clip:Q", format=".0%"),

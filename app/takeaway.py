@@ -19,6 +19,7 @@ import streamlit as st
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.viz import figures, page, player, theme, video
 
+GRADCAM = "gradcam"
 _LABEL = "Take away"
 _WIDE = 640  # pixels of a figure that takes its column's width on the page
 _FRAMES = 7  # of a film strip, as in the report
@@ -43,12 +44,16 @@ class Filmed:
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-def stem(*more: str, method: str = "gradcam") -> str:
-    """Name of a file, without its end: model-clip-layer-method and what else there is to say, safe on every disk."""
+def stem(*more: str, method: str | None = None) -> str:
+    """Name of a file, without its end: model-clip-layer-method and what else there is to say, safe on every disk.
+
+    `method` is that of the maps in it; by default the chosen one.
+    """
     chosen = st.session_state.get("selection")
-    parts = (
-        [] if chosen is None else [_run_name(chosen), chosen.clip.name, chosen.layer, getattr(chosen, "method", method)]
-    )
+    parts: list[str] = []
+    if chosen is not None:
+        shown = str(method or getattr(chosen, "method", GRADCAM))
+        parts = [_run_name(chosen), chosen.clip.name, chosen.layer, shown]
     words = (re.sub(r"[^\w.]+", "_", str(part)).strip("._")[:60] for part in (*parts, *more))
     return "-".join(word for word in words if word) or "stgcn_lens"
 
@@ -70,7 +75,12 @@ def table(frame: pd.DataFrame, name: str) -> None:
 
 
 def clips(
-    filmed: Sequence[Filmed], scene: player.Scene, *, name: str = "clip", beside: Callable[[], None] | None = None
+    filmed: Sequence[Filmed],
+    scene: player.Scene,
+    *,
+    name: str = "clip",
+    method: str | None = None,
+    beside: Callable[[], None] | None = None,
 ) -> None:
     """Offer clips that play together: film, film strip, self-contained page, arrays; and the run's report.
 
@@ -78,33 +88,33 @@ def clips(
     ----------
     filmed : the clips, the first one leads.
     scene : what the player was given.
-    name : part of the files' names.
+    name : part of the files' names. method : of the maps, where it is not the chosen one.
     beside : draws what else belongs into the same list.
     """
     chosen = st.session_state.get("selection")
     colours = theme.DARK if st.context.theme.type == "dark" else theme.LIGHT
-    scope, fps = scene["scope"], filmed[0].clip.fps
-    first = filmed[0]
+    scope, fps, first = scene["scope"], filmed[0].clip.fps, filmed[0]
+    bare, file = stem(method=method), stem(name, method=method)
     with st.popover(_LABEL, icon=":material/download:", type="tertiary", key=f"take {name}"):
         pictures = partial(_pictures, filmed, scope, colours)
-        _button("Film as GIF", lambda: video.gif(pictures(), fps), stem(name) + ".gif", "image/gif")
+        _button("Film as GIF", lambda: video.gif(pictures(), fps), f"{file}.gif", "image/gif")
         if video.ffmpeg():
-            _button("Film as MP4", lambda: video.mp4(pictures(), fps), stem(name) + ".mp4", "video/mp4")
+            _button("Film as MP4", lambda: video.mp4(pictures(), fps), f"{file}.mp4", "video/mp4")
         else:
             st.caption("MP4 needs ffmpeg: `pip install 'stgcn-lens[video]'`.")
-        _button("Player as HTML", partial(alone, scene, stem()), stem(name) + ".html", "text/html")
-        _button("Film strip as PNG", lambda: figures.png(strip(first)), stem(name, "strip") + ".png", "image/png")
+        _button("Player as HTML", partial(alone, scene, bare), f"{file}.html", "text/html")
+        _button("Film strip as PNG", lambda: figures.png(strip(first)), f"{file}-strip.png", "image/png")
         alt = f"Key frames of {first.title}. {first.subtitle}"
         svg = lambda: figures.svg(strip(first), "strip", alt).encode()  # noqa: E731
-        _button("Film strip as SVG", svg, stem(name, "strip") + ".svg", "image/svg+xml")
-        _button("Arrays as NPZ", partial(npz, filmed), stem(name) + ".npz", "application/octet-stream")
+        _button("Film strip as SVG", svg, f"{file}-strip.svg", "image/svg+xml")
+        _button("Arrays as NPZ", partial(npz, filmed), f"{file}.npz", "application/octet-stream")
         if beside is not None:
             beside()
-        report = None if chosen is None or chosen.source.path is None else chosen.source.path / "report.html"
-        if report is not None and report.is_file():
-            _button("Report of the run", report.read_bytes, f"{stem()}-report.html", "text/html")
-        elif report is not None:
-            st.caption(f"The report of the run: `stgcn-lens report {chosen.source.path}`")
+        path = None if chosen is None else chosen.source.path
+        if path is not None and (path / "report.html").is_file():
+            _button("Report of the run", (path / "report.html").read_bytes, f"{bare}-report.html", "text/html")
+        elif path is not None:
+            st.caption(f"The report of the run: `stgcn-lens report {path}`")
 
 
 def view(title: str, sentence: str, scene: player.Scene | None = None) -> None:
@@ -148,7 +158,7 @@ def npz(filmed: Sequence[Filmed]) -> bytes:
     for number, each in enumerate(filmed):
         start = "" if len(filmed) == 1 else f"clip_{number + 1}_"
         clip = each.clip
-        out |= {f"{start}xyz": clip.xyz, f"{start}valid": clip.valid, f"{start}fps": np.float64(clip.fps)}
+        out |= {f"{start}xyz": clip.xyz, f"{start}valid": clip.valid, f"{start}fps": np.array(clip.fps)}
         out[f"{start}joints"] = np.array(clip.skeleton.joints)
         out[f"{start}name"] = np.array(clip.name)
         if each.saliency is not None:

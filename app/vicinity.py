@@ -116,12 +116,6 @@ def draw(chosen: state.Selection, *, height: int) -> None:
         caption=caption,
         name="nnk-graph",
         key="vicinity",
-        on_select=_picked,
+        on_select=choosing.clip_from("vicinity"),
         selection_mode="pick",
     )
-
-
-def _picked() -> None:
-    picked = st.session_state["vicinity"]["selection"].get("pick") or []
-    if picked:
-        choosing.clip(picked[0]["name"])

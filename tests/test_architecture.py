@@ -109,7 +109,9 @@ def test_streamlit_stays_in_the_app_and_torch_out_of_the_numpy_parts(file: Path)
         assert "torch" not in roots
 
 
-@pytest.mark.parametrize("module", ["", ".graphs", ".distances", ".data.readers", ".report", ".viz", ".cli"])
+@pytest.mark.parametrize(
+    "module", ["", ".graphs", ".projection", ".distances", ".data.readers", ".report", ".viz", ".cli"]
+)
 def test_importing_loads_no_torch(module: str) -> None:
     code = f"import sys, stgcn_lens{module}; sys.exit('torch' in sys.modules or 'streamlit' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -153,17 +153,12 @@ def _clips(a: comparing.Compared, b: comparing.Compared) -> None:
     if table.empty:
         return
 
-    def go() -> None:
-        lines = st.session_state["disagreements"]["selection"]["rows"]
-        if lines:
-            choosing.clip(str(table["clip"].iloc[lines[0]]))
-
     st.dataframe(
         table,
         hide_index=True,
         height=min(38 + 35 * len(table), 260),
         key="disagreements",
-        on_select=go,
+        on_select=choosing.clip_from_lines("disagreements", table["clip"].tolist()),
         selection_mode="single-row",
         column_config={"confidence": st.column_config.NumberColumn(f"confidence of {a.name}", format="%.2f")},
     )

@@ -13,7 +13,7 @@ from app.state import plain
 from stgcn_lens.errors import LensError, RunError
 from stgcn_lens.projection import PROJECTIONS
 from stgcn_lens.skeleton import get_layout
-from stgcn_lens.viz import player, theme
+from stgcn_lens.viz import player
 
 EVERY = "all classes"
 HELP = (
@@ -103,14 +103,8 @@ def _curves(chosen: state.Selection, rows: list[dict[str, Any]], of: str | None)
         caption=caption,
         key="curves",
         height=250,
-        on_select=_pick_layer,
+        on_select=choosing.layer_from("curves"),
     )
-
-
-def _pick_layer() -> None:
-    picked = st.session_state["curves"]["selection"].get("pick") or []
-    if picked:
-        choosing.layer(picked[0]["layer"])
 
 
 def _plane(chosen: state.Selection, of: str | None) -> None:
@@ -157,7 +151,7 @@ def _play(chosen: state.Selection) -> player.Scene | None:
     )
     scene = player.scene([shown.panel], scope=panels.scope(shown), height=250)
     canvas.show(scene, key="layers_player")
-    takeaway.clips([shown.filmed], scene, name="clip")
+    takeaway.clips([shown.filmed], scene, name="clip", method=takeaway.GRADCAM)
     return scene
 
 
@@ -222,14 +216,13 @@ def _heat_map(chosen: state.Selection) -> None:
     table = pd.DataFrame(cells)
     best = table.loc[table.groupby("class", sort=False)["saliency"].idxmax()]
     spoken = ", ".join(f"{row['class']}: {row['joint']}" for _, row in best.iterrows())
-    ramp = ["#" + bytes(colour).hex() for colour in theme.SALIENCY[::15]]
     chart = (
         alt.Chart(table)
         .mark_rect()
         .encode(
             x=alt.X("joint:N", sort=names, title=None, axis=charts.names(labelAngle=-45)),
             y=alt.Y("class:N", sort=list(source.classes), title=None, axis=charts.names()),
-            color=alt.Color("saliency:Q", scale=alt.Scale(range=ramp, domainMin=0), legend=alt.Legend(title="mean")),
+            color=alt.Color("saliency:Q", scale=charts.heat(), legend=alt.Legend(title="mean")),
             tooltip=["class:N", "joint:N", alt.Tooltip("saliency:Q", format=".3f")],
         )
         .properties(height=max(160, 19 * table["class"].nunique() + 90))

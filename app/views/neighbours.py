@@ -102,7 +102,7 @@ def _play(chosen: state.Selection, table: pd.DataFrame, found: explaining.Told) 
     step = "in step along the warping path" if warped else "by the share of their length"
     scene = player.scene([each.panel for each in shown], scope=f"{scope}; time {step}" if scope else "", height=250)
     canvas.show(scene, key="neighbours_player")
-    takeaway.clips([each.filmed for each in shown], scene, name="neighbours")
+    takeaway.clips([each.filmed for each in shown], scene, name="neighbours", method=takeaway.GRADCAM)
     return scene
 
 
@@ -117,17 +117,12 @@ def _table(table: pd.DataFrame, found: explaining.Told) -> None:
     without = [None if row is None or row["without"] is None else row["without"]["predicted_share"] for row in told]
     shown = table.drop(columns="position").assign(**{"without it": without})
 
-    def go() -> None:
-        lines = st.session_state["neighbours_table"]["selection"]["rows"]
-        if lines:
-            choosing.clip(str(table["clip"].iloc[lines[0]]))
-
     st.dataframe(
         shown,
         hide_index=True,
         height=min(38 + 35 * len(shown), 215),
         key="neighbours_table",
-        on_select=go,
+        on_select=choosing.clip_from_lines("neighbours_table", table["clip"].tolist()),
         selection_mode="single-row",
         column_config={
             "clip": st.column_config.TextColumn(width=112),

@@ -183,15 +183,9 @@ def _layers(table: pd.DataFrame, about: Mapping[str, Any], measure: str, chosen:
         caption=f"Thick: the chosen layer, {plain(chosen.layer)}. Click a point to choose its layer.",
         name=f"noise-{measure.replace('_', '-')}",
         key="noise_layers",
-        on_select=_picked,
+        on_select=choosing.layer_from("noise_layers"),
         selection_mode="pick",
     )
-
-
-def _picked() -> None:
-    picked = st.session_state["noise_layers"]["selection"].get("pick") or []
-    if picked:
-        choosing.layer(picked[0]["layer"])
 
 
 def _told(study: Mapping[str, Any], kind: str) -> None:

@@ -112,15 +112,9 @@ def _accuracy(study: Mapping[str, Any], accuracy: pd.DataFrame, chosen: state.Se
         "to choose its layer.",
         name="transfer-accuracy-chart",
         key="transfer_cuts",
-        on_select=_picked,
+        on_select=choosing.layer_from("transfer_cuts", "cut"),
         selection_mode="pick",
     )
-
-
-def _picked() -> None:
-    picked = st.session_state["transfer_cuts"]["selection"].get("pick") or []
-    if picked:
-        choosing.layer(picked[0]["cut"])
 
 
 def _errors(study: Mapping[str, Any], chosen: state.Selection) -> None:

@@ -1,8 +1,19 @@
 """Results of studies as a run holds them, small and with numbers that are easy to follow."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
+
+from app.sources import ClipRow, Source
+from app.state import Selection
+
+
+def selection(source: Source, row: ClipRow, layer: str) -> Selection:
+    """A selection of a clip and a layer; whatever else is chosen is as when the app opens."""
+    known: dict[str, Any] = {"source": source, "clip": row, "layer": layer, "target": "predicted", "method": "gradcam"}
+    known |= {"against": "no other class", "places": {}}
+    return Selection(**{field.name: known[field.name] for field in fields(Selection)})
 
 
 def value(number: float, spread: float = 0.05, **more: Any) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from app import company, explaining, sources, vicinity
 from app.state import Selection
 from stgcn_lens.runs import Run
 from stgcn_lens.studies.neighbours import NeighboursConfig, neighbours
+from tests.app import made
 from tests.app.test_pages import errors, words
 
 
 def chosen(run, clip: int, layer: str) -> Selection:
     source = sources.open_source(str(run), sources.stamp(run))
-    return Selection(source, source.rows[clip], layer, "predicted")
+    return made.selection(source, source.rows[clip], layer)
 
 
 def test_what_is_told_is_what_the_command_tells_and_nothing_is_written(copy):

@@ -11,8 +11,8 @@ import streamlit as st
 from PIL import Image
 
 from app import panels, sources, takeaway
-from app.state import Selection
 from stgcn_lens.viz import player
+from tests.app import made
 from tests.app.test_pages import errors
 
 EVIL = "<script>alert(1)</script>"
@@ -71,10 +71,10 @@ def test_a_strip_has_frames_in_which_somebody_is_there(shown):
 def test_names_say_model_clip_layer_and_method_and_fit_every_disk(whole, monkeypatch):
     source = sources.open_source(str(whole), sources.stamp(whole))
     row = source.rows[0]
-    monkeypatch.setattr(st, "session_state", {"selection": Selection(source, row, "block_7", "predicted")})
+    monkeypatch.setattr(st, "session_state", {"selection": made.selection(source, row, "block_7")})
     assert takeaway.stem("film") == f"small-{row.name}-block_7-gradcam-film"
     evil = type(row)(row.number, 0, f"../..\\{EVIL}:*?" + "x" * 99, 0, "", "", 0, 0.0)
-    monkeypatch.setattr(st, "session_state", {"selection": Selection(source, evil, "input", "predicted")})
+    monkeypatch.setattr(st, "session_state", {"selection": made.selection(source, evil, "input")})
     name = takeaway.stem("film")
     assert not set('/\\<>:"|?*') & set(name)
     assert not name.startswith(".")
