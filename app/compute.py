@@ -1,10 +1,10 @@
 """What the model says of a clip and which evidence every layer holds, computed live and cached."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import streamlit as st
@@ -209,7 +209,14 @@ def predict_all(folder: str, stamp: str, clips: Sequence[Clip]) -> np.ndarray:
         return torch.softmax(held.loaded.model(torch.from_numpy(np.stack(fed))), dim=1).numpy()
 
 
-def shown_layer(explained: Explained, layer: str) -> str:
+class Mapped(Protocol):
+    """What has maps of layers, in depth order."""
+
+    @property
+    def maps(self) -> Mapping[str, np.ndarray]: ...
+
+
+def shown_layer(explained: Mapped, layer: str) -> str:
     """The layer whose map is shown: the chosen one, or the nearest that has a map (input and logits have none)."""
     if layer in explained.maps:
         return layer

@@ -90,12 +90,12 @@ def choose(arguments: Sequence[str]) -> Selection:
             bind="query-params",
             help="How the evidence is found; `stgcn-lens explain --help` says more. The first six answer at once.",
         )
-    return Selection(source, clip, layer, target, method, against, places)
+    return Selection(source, clip, layer, target, method, against, found)
 
 
 def warm(arguments: Sequence[str]) -> None:
     """Have ready what the app opens on, before anybody asks; whatever is wrong with it is said to them, not here."""
-    path = next(iter(_places(arguments).values()))
+    path = next(iter(places(arguments).values()))
     with suppress(LensError):
         source = sources.open_source(str(path or ""), sources.stamp(path))
         if source.has_model:

@@ -17,7 +17,7 @@ import pandas as pd
 import streamlit as st
 
 from stgcn_lens.data.clip import Clip
-from stgcn_lens.viz import figures, page, player, theme, video
+from stgcn_lens.viz import figures, film, page, player, theme, video
 
 GRADCAM = "gradcam"
 _LABEL = "Take away"
@@ -193,7 +193,7 @@ def strip(each: Filmed) -> Any:
     at = there[np.linspace(0, len(there) - 1, _FRAMES).round().astype(int)]
     captions = [f"{frame / clip.fps:.2f} s" for frame in at]
     saliency = None if each.saliency is None else each.saliency[at]
-    return figures.film_strip(shot.points[at], shot.valid[at], shot.bones, saliency=saliency, captions=captions)
+    return film.film_strip(shot.points[at], shot.valid[at], shot.bones, saliency=saliency, captions=captions)
 
 
 def alone(scene: player.Scene, title: str) -> bytes:

@@ -275,9 +275,11 @@ def _work(
     with place.container():
         shown = st.progress(0.0, "Explaining ...")
         st.button("Cancel", key="cancel")  # a click ends this run of the script at its next word to the page
-    found = contrasts.explain(
-        source, group, true, predicted, side, lambda done, n: shown.progress(done / n, f"Explaining clip {done} of {n}")
-    )
+
+    def told(done: int, n: int) -> None:
+        shown.progress(done / n, f"Explaining clip {done} of {n}")
+
+    found = contrasts.explain(source, group, true, predicted, side, told)
     place.empty()
     return found
 
