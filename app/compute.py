@@ -213,7 +213,8 @@ class Mapped(Protocol):
     """What has maps of layers, in depth order."""
 
     @property
-    def maps(self) -> Mapping[str, np.ndarray]: ...
+    def maps(self) -> Mapping[str, np.ndarray]:
+        """Layer -> its map, (F, V, M)."""
 
 
 def shown_layer(explained: Mapped, layer: str) -> str:
