@@ -130,7 +130,7 @@ def _result(
             **told(mine, config, by_chance),
         }
         network["sentences"] = sentences(network, not_run)
-        network["findings"] = {"finding_2": finding_2(network)}
+        network["findings"] = {"finding_2": finding_2(network, config.applied)}
         networks.append(network)
     spent = sum(part.seconds for mine in found for part in (mine.clean, *_parts(mine)))
     result: dict[str, Any] = {

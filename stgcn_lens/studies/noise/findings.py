@@ -15,8 +15,8 @@ LIMIT, DECIBELS = 0.03, 20.0
 ALSO = "gaussian"
 
 
-def finding_2(network: Mapping[str, Any]) -> dict[str, Any]:
-    """The verdict on one network of the results, with the numbers that it rests on."""
+def finding_2(network: Mapping[str, Any], applied: str) -> dict[str, Any]:
+    """The verdict on one network of the results, with the numbers that it rests on; `applied` is the config's."""
     layer = network["last_block"]
     some = by_kind(network["conditions"]).get(ALSO, ())
     change = next((layer_of(c, layer)["knn_label_error"]["change"] for c in some if c["level"] == DECIBELS), None)
@@ -26,9 +26,10 @@ def finding_2(network: Mapping[str, Any]) -> dict[str, Any]:
     low, high = change["ci_low"], change["ci_high"]
     within, beyond = low >= -LIMIT and high <= LIMIT, low > LIMIT or high < -LIMIT
     verdict = "confirmed" if within else "refuted" if beyond else "undecided"
+    numbers = f"{change['value']:+.3f} [{low:+.3f}, {high:+.3f}]"
     text = (
-        f"{verdict}: at {DECIBELS:g} dB the kNN label error of {layer} moves by {change['value']:+.3f} "
-        f"[{low:+.3f}, {high:+.3f}]; the rule asks for at most {LIMIT:g}"
+        f"{verdict}: with noise on clips as {applied}, at {DECIBELS:g} dB, the kNN label error of {layer} moves by "
+        f"{numbers}; the rule asks for at most {LIMIT:g}"
     )
     return {"verdict": verdict, "text": text, **change, "limit": LIMIT}
 

@@ -94,7 +94,8 @@ def figures(result: Mapping[str, Any]) -> dict[str, tuple[Figure, str]]:
         row = NOISES[kind]
         levels = [CLEAN, *(_level(condition) or "missing" for condition in some[0])]
         text = next(sentence["text"] for sentence in networks[0]["sentences"] if sentence["kind"] == kind)
-        xlabel = f"{row.what} ({row.unit})" if row.unit else row.what
+        share = "share " * (row.unit or "").startswith("of ")
+        xlabel = f"{row.what} ({share}{row.unit})" if row.unit else row.what
         drawn[kind] = (dose_response(levels, _panels(networks, some, result), xlabel=xlabel), text)
     return drawn
 
