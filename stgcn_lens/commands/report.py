@@ -12,6 +12,7 @@ import tyro
 from stgcn_lens.commands import Common, Result
 from stgcn_lens.commands.progress import bar
 from stgcn_lens.commands.stages import report_stage
+from stgcn_lens.errors import LensError
 from stgcn_lens.report import ReportConfig, several
 from stgcn_lens.runs import Run
 
@@ -34,7 +35,9 @@ class Args(Common):
 
 def run(args: Args) -> Result:
     """Run the stage unless it is up to date; of several runs, write their page."""
-    if len(args.runs) != 1:
+    if not args.runs:
+        raise LensError("no run to report on", expected="a run folder, or several", fix=f"such as: {EXAMPLE}")
+    if len(args.runs) > 1:
         runs = [Run.open(path) for path in args.runs]
         with bar("report", "part") as progress:
             found = several(runs, args.out, sections=True, force=args.force, progress=progress)

@@ -18,8 +18,8 @@ def draw(found: Results) -> dict[str, Callable[[], Figure]]:
     names = [entry["name"] for entry in found["runs"]]
     layers = None if found["layers"] is None else [row["layer"] for row in path(found["runs"][0])]
     tests = [entry["test"] or {} for entry in found["runs"]]
-    value, low, high = (floats([test.get(f"top1{end}") for test in tests]) for end in _ENDS)
-    accuracy = figures.Series("top-1", value, low, high)
+    top1, low, high = (floats(test.get(f"top1{end}") for test in tests) for end in _ENDS)
+    accuracy = figures.Series("top-1", top1, low, high)
     jobs: dict[str, Callable[[], Figure]] = {
         "accuracy": partial(figures.points, names, [accuracy], ylabel="top-1, test clips")
     }

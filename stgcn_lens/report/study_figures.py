@@ -94,8 +94,10 @@ def _separable(networks: Mapping[str, Any]) -> str:
         total = len(each["classes"])
         inside = total - each["separable"]["never"]
         at_once = each["separable"][next(iter(each["separable"]))]
-        said.append(f"{CALLED.get(who, who)}: {at_once} of {total} classes at the input, {inside} at the last block")
-    return f"Classes that are separable. {'; '.join(said)}."
+        said.append(
+            f"{CALLED.get(who, who)}: {at_once} of {total} classes from the input on, {inside} at the last block"
+        )
+    return f"Classes that are separable from a layer on. {'; '.join(said)}."
 
 
 def _classes(trained: Mapping[str, Any]) -> str:

@@ -81,11 +81,7 @@ def curves(
         turned: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if len(layers) > 4 else {}
         axes.set_xticks(np.arange(len(layers)), layers, **turned)
         axes.set_ylabel(ylabel)
-        axes.margins(y=0.1)
-        if limits is not None:
-            axes.set_ylim(*limits)
-        else:
-            axes.set_ylim(bottom=0)
+        _limit(axes, limits)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2)
     return figure
 
@@ -111,11 +107,7 @@ def depth_curves(
             axes.set_xticks(np.linspace(0, 1, len(layers)), layers, **turned)
         axes.set_xlabel("relative depth (0 input, 1 last block)")
         axes.set_ylabel(ylabel)
-        axes.margins(y=0.1)
-        if limits is not None:
-            axes.set_ylim(*limits)
-        else:
-            axes.set_ylim(bottom=0)
+        _limit(axes, limits)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
     return figure
 
@@ -125,7 +117,7 @@ def points(names: Sequence[str], series: Sequence[Series], *, ylabel: str, width
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, 3.0), layout="constrained")
         axes = figure.subplots()
-        axes.grid(axis="y", color=GRID, alpha=0.25, linewidth=0.7)
+        _grid(axes)
         for number, kind in enumerate(series):
             x = np.arange(len(names)) + 0.15 * (number - (len(series) - 1) / 2)
             values = np.asarray(kind.values, dtype=float)
@@ -198,9 +190,22 @@ def _save(figure: Figure, stream: Any, **how: Any) -> None:
         figure.savefig(stream, dpi=144, **how)
 
 
+def _grid(axes: Axes) -> None:
+    axes.grid(axis="y", color=GRID, alpha=0.25, linewidth=0.7)
+
+
+def _limit(axes: Axes, limits: tuple[float, float] | None) -> None:
+    """Ends of the vertical axis: those given, or zero and some room above."""
+    axes.margins(y=0.1)
+    if limits is not None:
+        axes.set_ylim(*limits)
+    else:
+        axes.set_ylim(bottom=0)
+
+
 def lines(axes: Axes, places: np.ndarray, series: Sequence[Series], *, every: int = 1) -> None:
     """Draw lines with their bands onto axes, at their own places across or at the common ones (L,)."""
-    axes.grid(axis="y", color=GRID, alpha=0.25, linewidth=0.7)
+    _grid(axes)
     drawn = 0
     for line in series:
         x = places if line.x is None else np.asarray(line.x, dtype=float)

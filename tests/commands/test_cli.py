@@ -26,6 +26,7 @@ POSITIONAL = {
     "score",
     "neighbours",
     "confusions",
+    "study layers",
     "report",
     "analyse",
     "data info",
@@ -40,6 +41,7 @@ def words(verb: str) -> list[str]:
         "train": ["--data", "nowhere", "--out", "nothing"],
         "adopt": ["nowhere", "--data", "nothing", "--out", "nothing"],
         "fuse": ["nowhere", "nothing"],
+        "compare": ["nowhere", "nothing"],
         "checkpoint import": ["nowhere", "--out", "nothing", "--frames", "64"],
         "checkpoint export": ["nowhere", "--out", "nothing"],
         "data convert": ["nowhere", "nothing", "--to", "native"],
@@ -92,7 +94,7 @@ def test_dry_run_prints_the_configuration_and_writes_nothing(verb, tmp_path, mon
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("verb", sorted(POSITIONAL | {"train", "fuse", "data convert"}))
+@pytest.mark.parametrize("verb", sorted(POSITIONAL | {"train", "fuse", "compare", "data convert"}))
 def test_what_is_not_there_is_told_in_one_line(verb, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(words(verb)) == 2

@@ -203,6 +203,8 @@ def test_bad_input_is_one_line_and_writes_nothing(runs, tmp_path, capsys) -> Non
         line = capsys.readouterr().err
         assert words in line
         assert line.count("\n") == 1
+    assert main(["report"]) == 2
+    assert "no run to report on" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["trained"]
     with pytest.raises(RunError, match="stgcn-lens graph"):
         several([runs[0], untouched], tmp_path / "c.html", sections=True)

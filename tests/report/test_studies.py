@@ -55,7 +55,8 @@ def test_controls_are_in_the_same_picture_and_sentence_as_the_run(run: Run, resu
     assert "trained: 0.60 [0.58, 0.62] at the input, 0.15 [0.13, 0.17] at block_3" in sentence
     assert "untrained control: 0.60 [0.58, 0.62] at the input, 0.19 [0.17, 0.21] at block_3" in sentence
     assert (
-        "trained: 0 of 4 classes at the input, 3 at the last block" in results["figures"]["study_separable"]["sentence"]
+        "trained: 0 of 4 classes from the input on, 3 at the last block"
+        in results["figures"]["study_separable"]["sentence"]
     )
     assert "Never separable: sit & rest." in results["figures"]["study_classes"]["sentence"]
     assert "input and block_1 are least alike (0.50)" in results["figures"]["study_cka"]["sentence"]

@@ -60,6 +60,37 @@ def test_confusion_colours_are_shares_of_the_true_class_and_numbers_are_counts()
     assert written == {(0, 0): "3", (1, 0): "1", (1, 1): "2"}
 
 
+def test_networks_of_other_depth_lie_over_each_other_at_their_own_places() -> None:
+    deep = figures.Series("deep", [0.6, 0.4, 0.2], [0.5, 0.3, 0.1], [0.7, 0.5, 0.3], x=[0, 0.5, 1])
+    flat = figures.Series("flat", [0.6, 0.3], x=[0, 1])
+    axes = figures.depth_curves([deep, flat], ylabel="error").axes[0]
+    drawn = {line.get_label(): line.get_xydata() for line in axes.lines}
+    np.testing.assert_array_equal(drawn["deep"], [[0, 0.6], [0.5, 0.4], [1, 0.2]])
+    np.testing.assert_array_equal(drawn["flat"], [[0, 0.6], [1, 0.3]])
+    assert axes.get_ylim()[0] == 0
+    named = figures.depth_curves([deep], ylabel="error", layers=LAYERS).axes[0]
+    assert [text.get_text() for text in named.get_xticklabels()] == LAYERS
+    np.testing.assert_array_equal(named.get_xticks(), [0, 0.5, 1])
+
+
+def test_points_stand_over_their_names_with_their_intervals() -> None:
+    found = figures.points(
+        ["a", "b"], [figures.Series("top-1", [0.5, 0.75], [0.25, 0.5], [1.0, 0.875])], ylabel="share"
+    )
+    axes = found.axes[0]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["a", "b"]
+    np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[0, 0.5], [1, 0.75]])
+    ends = [part.vertices[:, 1].tolist() for part in axes.collections[0].get_paths()]
+    assert ends == [[0.25, 1.0], [0.5, 0.875]]
+
+
+def test_numbers_are_written_into_a_table_where_there_are_any() -> None:
+    table = np.array([[0.25, np.nan], [1.0, 0.5]])
+    axes = matrices.heatmap(table, ["a", "b"], ["c", "d"], label="x", numbers=True).axes[0]
+    written = {tuple(int(x) for x in text.get_position()): text.get_text() for text in axes.texts}
+    assert written == {(0, 0): "0.25", (0, 1): "1.00", (1, 1): "0.50"}
+
+
 def test_training_curve_has_a_panel_for_each_quantity() -> None:
     panels = {"loss": [figures.Series("train", [2.0, 1.0])], "accuracy": [figures.Series("train", [0.1, 0.7])]}
     figure = figures.training_curve([1, 2], panels)

@@ -40,9 +40,9 @@ def apart(network: Mapping[str, Any]) -> str:
     total, inside = len(network["classes"]), sum(counts.values())
     if not inside:
         return f"none of {total} classes becomes separable"
-    text = f"{counts['input']} of {total} classes are separable at the input, {inside} at {network['last_block']}"
+    text = f"{counts['input']} of {total} classes are separable from the input on, {inside} at {network['last_block']}"
     half = _reached(counts, total / 2)
-    return text + (f"; half of them from {half} on" if half else "; less than half of them anywhere")
+    return text + (f"; half of all from {half} on" if half else "")
 
 
 def _reached(counts: Mapping[str, int], needed: float) -> str | None:
