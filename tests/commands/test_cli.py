@@ -24,6 +24,7 @@ POSITIONAL = {
     "graph",
     "explain",
     "score",
+    "study transfer",
     "neighbours",
     "confusions",
     "study layers",

@@ -116,7 +116,7 @@ def finding_3(rows: Sequence[Mapping[str, Any]], layers: Sequence[str], largest:
     why = (
         f"tuning the last {LAST} blocks (frozen up to {cut}) gives top-1 {known[cut]['value']:.3f}, tuning everything "
         f"{whole['value']:.3f}: ratio {found['value']:.3f} [{low:.3f}, {high:.3f}], "
-        f"{len(known[cut]['seeds'])} seeds, n = {known[cut]['n']}"
+        f"{(count := len(known[cut]['seeds']))} seed{'s' * (count != 1)}, n = {known[cut]['n']}"
     )
     return about | {"verdict": verdict, "why": why, "cut": cut, "ratio": plain(found)}
 

@@ -11,8 +11,9 @@ clips. No test clip and no tuning has a say. The kNN label error decides; that o
 **The score.** For every number of shots and every seed, the best cut is the one of the highest test accuracy; of equal
 ones each counts as best, and their number is told. The distance is counted in layers. Beside this strict best stands
 a wide one: every cut whose accuracy cannot be told from the best one's (the interval of the paired difference over test
-clips reaches zero). Three predictors that look at nothing are scored likewise: the last block always, the middle one
-always, and input always (tune everything); and the mean over all cuts, which is what a draw at random would get.
+clips reaches zero). Three predictors that look at nothing are scored likewise: the last block always, the cut nearest
+to the middle of the depth always, and input always (tune everything); and the mean over all cuts, which is what a draw
+at random would get.
 """
 
 from collections.abc import Mapping, Sequence
@@ -109,7 +110,7 @@ def conclusion(
     """
     found = {name: predicted(values, **how) for name, values in errors.items()}
     names = {"smoothness": found["knn"], "smoothness (NNK)": found["nnk"]}
-    names |= {"last": len(cuts) - 1, "middle": len(cuts) // 2, "input": 0}
+    names |= {"last": len(cuts) - 1, "middle": int(np.abs(np.asarray(depths) - depths[-1] / 2).argmin()), "input": 0}
     scores = score(names, right, depths, **how)
     for row in scores:
         row["cut"] = cuts[names[row["predictor"]]] if row["predictor"] in names else None

@@ -77,6 +77,13 @@ def test_the_score_of_predictors_by_hand():
     assert all(row["cells"] == 2 for row in found)
 
 
+def test_the_middle_is_that_of_the_depth_not_of_the_cuts_that_were_run():
+    depths, cuts = [0, 4, 8, 9, 10], ("input", "block_4", "block_8", "block_9", "block_10")
+    errors, right = flat(0.5, 0.4, 0.3, 0.2, 0.1), {("1", 0): np.ones((5, N))}
+    found = conclusion({"knn": errors, "nnk": errors}, right, [], cuts, depths, **HOW)
+    assert {row["predictor"]: row["cut"] for row in found["scores"]}["middle"] == "block_4"
+
+
 def test_the_conclusion_says_the_predicted_cut_and_its_distances_in_words():
     cuts, depths = ("input", "block_2", "block_4"), [0, 2, 4]
     right = np.zeros((3, N))
