@@ -3,7 +3,7 @@ const deep = (root) => root.querySelector(".sl-player") ?? [...root.querySelecto
   .filter((n) => n.shadowRoot).map((n) => deep(n.shadowRoot)).find(Boolean);
 let node = null;
 window.player = () => { if (!node?.isConnected) node = deep(document); return node?.parentNode.__player; };
-window.shows = (words) => { const p = player(); if (!(p?.drawn > 2 && p.panels()[0].clip.value)) return false;
+window.shows = (words) => { const p = player(); if (!(p?.drawn > 0 && p.panels()[0].clip.value)) return false;
   const { title, subtitle } = p.panels()[0].data; return words.every((w) => `${title} ${subtitle} `.includes(w)); };
 window.settled = (path) => location.pathname === path && !document.querySelector("[data-stale=true]")
   && document.querySelector(".stApp")?.dataset.testScriptState === "notRunning"
