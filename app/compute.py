@@ -16,6 +16,7 @@ from stgcn_lens.runs import Run
 
 if TYPE_CHECKING:
     from app.sources import ClipRow, Source
+    from stgcn_lens.studies.one_clip import Seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,7 @@ def predict(folder: str, stamp: str, clip: Clip) -> np.ndarray:
         return torch.softmax(held.loaded.model(torch.from_numpy(sample.x)[None]), dim=1)[0].numpy()
 
 
-def shown_layer(explained: Explained, layer: str) -> str:
+def shown_layer(explained: "Explained | Seen", layer: str) -> str:
     """The layer whose map is shown: the chosen one, or the nearest that has a map (input and logits have none)."""
     if layer in explained.maps:
         return layer

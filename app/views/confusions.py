@@ -27,7 +27,7 @@ def main() -> None:
     """Draw the page."""
     chosen = state.current()
     if st.session_state.pop("open_clip", False):
-        st.switch_page("views/clip.py")
+        st.switch_page("views/clip.py", query_params={})  # None would try to clear what widgets hold
     sides = contrasts.told_rows(chosen.source)
     if not sides:
         make = chosen.source.needs("train")
@@ -275,9 +275,11 @@ def _work(
     with place.container():
         shown = st.progress(0.0, "Explaining ...")
         st.button("Cancel", key="cancel")  # a click ends this run of the script at its next word to the page
-    found = contrasts.explain(
-        source, group, true, predicted, side, lambda done, n: shown.progress(done / n, f"Explaining clip {done} of {n}")
-    )
+
+    def tell(done: int, n: int) -> None:
+        shown.progress(done / n, f"Explaining clip {done} of {n}")
+
+    found = contrasts.explain(source, group, true, predicted, side, tell)
     place.empty()
     return found
 
