@@ -1,10 +1,10 @@
 """What the model says of a clip and which evidence every layer holds, computed live and cached."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -19,6 +19,7 @@ from stgcn_lens.runs import Run
 
 if TYPE_CHECKING:
     from app.sources import ClipRow, Source
+    from stgcn_lens.studies.one_clip import Seen
 
 GRADCAM = "gradcam"
 # The rows of EXPLAINERS, in its order; the table itself needs captum, and the sidebar must not wait for that.
@@ -209,15 +210,7 @@ def predict_all(folder: str, stamp: str, clips: Sequence[Clip]) -> np.ndarray:
         return torch.softmax(held.loaded.model(torch.from_numpy(np.stack(fed))), dim=1).numpy()
 
 
-class Mapped(Protocol):
-    """What has maps of layers, in depth order."""
-
-    @property
-    def maps(self) -> Mapping[str, np.ndarray]:
-        """Layer -> its map, (F, V, M)."""
-
-
-def shown_layer(explained: Mapped, layer: str) -> str:
+def shown_layer(explained: "Explained | Seen", layer: str) -> str:
     """The layer whose map is shown: the chosen one, or the nearest that has a map (input and logits have none)."""
     if layer in explained.maps:
         return layer
