@@ -26,9 +26,10 @@ def finding_2(network: Mapping[str, Any], applied: str) -> dict[str, Any]:
     low, high = change["ci_low"], change["ci_high"]
     within, beyond = low >= -LIMIT and high <= LIMIT, low > LIMIT or high < -LIMIT
     verdict = "confirmed" if within else "refuted" if beyond else "undecided"
+    numbers = f"{change['value']:+.3f} [{low:+.3f}, {high:+.3f}]"
     text = (
-        f"{verdict}: with noise on clips as {applied}, at {DECIBELS:g} dB, the kNN label error of {layer} moves by {change['value']:+.3f} "
-        f"[{low:+.3f}, {high:+.3f}]; the rule asks for at most {LIMIT:g}"
+        f"{verdict}: with noise on clips as {applied}, at {DECIBELS:g} dB, the kNN label error of {layer} moves by "
+        f"{numbers}; the rule asks for at most {LIMIT:g}"
     )
     return {"verdict": verdict, "text": text, **change, "limit": LIMIT}
 
