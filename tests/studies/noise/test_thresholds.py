@@ -72,10 +72,8 @@ def network(low: float, value: float, high: float, level: float = 20.0) -> dict:
 def test_the_verdict_follows_the_rule(ends, verdict) -> None:
     found = finding_2(network(*ends), "recorded")
     assert found["verdict"] == verdict
-    said = f"{verdict}: with noise on clips as recorded, at 20 dB, the kNN label error of block_2 moves by {ends[1]:+.3f}"
-    assert found["text"].startswith(said)
-        f"{verdict}: with noise on clips as recorded, at 20 dB, the kNN label error of block_2 moves by {ends[1]:+.3f}"
-    )
+    said = f"{verdict}: with noise on clips as recorded, at 20 dB, the kNN label error of block_2"
+    assert found["text"].startswith(f"{said} moves by {ends[1]:+.3f}")
 
 
 def test_without_twenty_decibels_there_is_no_verdict() -> None:
