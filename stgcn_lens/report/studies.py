@@ -87,8 +87,10 @@ def findings(study: Mapping[str, Any] | None) -> list[dict[str, str]]:
     told = (study or {}).get("findings") or {}
     found = []
     for name, about in told.items() if isinstance(told, Mapping) else ():
-        why = str(about.get("why") or about.get("text") or "").rstrip(".")
         verdict = str(about.get("verdict", ""))
+        why = str(about.get("why") or about.get("text") or "").rstrip(".")
+        if why.lower().startswith(f"{verdict}: "):  # which the page says before it
+            why = why[len(verdict) + 2 :]
         found.append({"name": begun(name.replace("_", " ")), "verdict": verdict, "why": begun(why)})
     return found
 
@@ -141,7 +143,12 @@ def _scores(study: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _texts(entries: Iterable[Mapping[str, Any]]) -> list[str]:
-    return [str(entry["text"]) for entry in entries if entry.get("text")]
+    return [_text(entry) for entry in entries if entry.get("text")]
+
+
+def _text(entry: Mapping[str, Any]) -> str:
+    kind, text = str(entry.get("kind", "")).replace("_", " "), str(entry["text"])
+    return f"{kind}: {text}" if kind and "level" in entry else text
 
 
 def _drawn(run: Run, study: str) -> list[dict[str, str]]:

@@ -98,10 +98,10 @@ def noise() -> dict[str, Any]:
             {
                 "name": "run",
                 "sentences": [{"kind": "gaussian", "text": "Gaussian noise hardly moves it."}],
-                "accuracy_halves": [{"kind": "gaussian", "text": "accuracy halves nowhere"}],
+                "accuracy_halves": [{"kind": "joint_dropout", "level": None, "text": "accuracy halves nowhere"}],
             }
         ],
-        "findings": {"finding_2": {"verdict": "undecided", "text": "the interval is wide."}},
+        "findings": {"finding_2": {"verdict": "undecided", "text": "undecided: the interval is wide."}},
         "figures": [
             {"kind": "gaussian", "file": "studies/noise_gaussian.svg", "alt": "dose", "text": "It hardly moves."},
             {"kind": "outside", "file": "../../outside.svg", "alt": "no", "text": "no"},

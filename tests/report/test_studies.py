@@ -40,7 +40,7 @@ def test_every_study_is_on_the_page_with_its_verdict(text: str) -> None:
     assert "Finding 2: undecided. The interval is wide." in words
     assert "Finding 3: confirmed. It reaches it." in words
     assert "Gaussian noise hardly moves it." in words
-    assert "accuracy halves nowhere" in words
+    assert "joint dropout: accuracy halves nowhere" in words
     assert "The predicted cut is the best one." in words
     assert "1 of 2 maps" in words
     assert "What was not run explain" in words  # of the stages, and of no study
