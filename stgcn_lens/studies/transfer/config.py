@@ -29,14 +29,14 @@ class TransferConfig:
     seeds: tuple[int, ...] = (0, 1, 2)
     """Of the new head, the clips drawn, their order and dropout; the same for all cuts."""
     epochs: int = 20
-    """Passes over the training clips: what lets 11 cuts, 4 numbers of shots and 3 seeds fit an hour on two cores."""
+    """Passes over the training clips (meant to fit 11 cuts, 4 numbers of shots and 3 seeds into an hour)."""
     least_steps: int = 150
     """Few clips are gone through more often, until so many steps are taken: one clip a class is two steps a pass."""
     batch: int = 16
     """Clips per step (as in `train`: norms that are tuned need that many)."""
     lr: float = 0.1
-    """Peak rate, as in `train`. On held-out training subjects of MSR-Action3D it was better than 0.03 at each cut that
-    was tried (input, block_8, block_10), with one clip a class and with all."""
+    """Peak rate, as in `train`. In one seed on held-out training subjects of MSR-Action3D it was better than 0.03 at
+    each cut that was tried (input, block_8, block_10), with one clip a class and with all."""
     warmup: float = 0.1
     """Share of the passes in which the rate rises, before it falls as a cosine: the gradients of a head at random
     would else be the largest that the tuned blocks see."""
