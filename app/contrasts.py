@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.sources import ClipRow, Source
 
 FEW = 120  # clips that are explained on a click (ours): ten seconds or so, two cores and the demo model's size
+KEPT = 32  # pairs explained for the demo model, of all sessions together (ours)
 Progress = Callable[[int, int], None]
 
 
@@ -106,8 +107,11 @@ def explain(source: "Source", group: Group, true: int, predicted: int, side: str
     told, arrays = confusions.explained(
         loaded, source.clips, members, (true, predicted), confusions.ConfusionsConfig(), progress=progress
     )
-    _kept()[source.stamp, *pair] = Contrast(plain(told), arrays)
-    return _kept()[source.stamp, *pair]
+    kept = _kept()
+    while len(kept) >= KEPT:
+        kept.pop(next(iter(kept)), None)
+    found = kept[source.stamp, *pair] = Contrast(plain(told), arrays)
+    return found
 
 
 def command(source: "Source", true: str, predicted: str, side: str) -> str:
@@ -118,6 +122,6 @@ def command(source: "Source", true: str, predicted: str, side: str) -> str:
     return shlex.join(["stgcn-lens", "confusions", str(source.path), "--pair", true, predicted, *split])
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(max_entries=1, show_spinner=False)
 def _kept() -> dict[tuple[str, str, str], Contrast]:
     return {}

@@ -130,7 +130,7 @@ def command(verb: str, run: Path) -> list[str]:
     return [sys.executable, "-m", "stgcn_lens", verb, str(run)]
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(max_entries=1, show_spinner=False)
 def jobs() -> Jobs:
     """Those of this server; whatever runs is ended when the server ends."""
     import atexit
