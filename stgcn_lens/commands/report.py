@@ -36,7 +36,7 @@ class Args(Common):
 def run(args: Args) -> Result:
     """Run the stage unless it is up to date; of several runs, write their page."""
     if not args.runs:
-        raise LensError("no run to report on", expected="a run folder, or several", fix=f"such as: {EXAMPLE}")
+        raise LensError("no run to report on", expected="a run folder, or several", fix="see: stgcn-lens report --help")
     if len(args.runs) > 1:
         runs = [Run.open(path) for path in args.runs]
         with bar("report", "part") as progress:

@@ -28,6 +28,7 @@ POSITIONAL = {
     "neighbours",
     "confusions",
     "study layers",
+    "study noise",
     "report",
     "analyse",
     "data info",
@@ -130,7 +131,7 @@ def test_an_unknown_command_lists_the_known_ones(wrong, capsys) -> None:
         (["explain", "RUN", "--pooling", "joint"], "'joint' .*'clip', 'body'"),
         (["train", "--data", "X"], "--out"),
         (["train", "--data", "X", "--out", "Y", "--frames", "0"], "frames too small: got 0, expected >= 1"),
-        (["report"], "The run folder"),
+        (["report"], "no run to report on"),
     ],
 )
 def test_wrong_usage_is_told_in_one_line_with_where_to_look(wrong, told, capsys) -> None:
