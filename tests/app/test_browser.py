@@ -170,7 +170,7 @@ def test_a_layer_of_the_grid_opens_alone_and_is_the_chosen_one(visit):
     page.locator("canvas.sl-view").nth(9).wait_for()
     page.get_by_role("button", name="Open block_4").click()
     page.locator(".sl-subtitle").get_by_text("at block_4").wait_for()
-    assert page.locator("canvas.sl-view").count() == 1
+    page.locator("canvas.sl-view").nth(1).wait_for(state="detached")  # the grid goes a moment later
     page.wait_for_url("**layer=block_4*")
     assert "view=" not in page.url
 
