@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
+# Test files shared by so many processes; each computes with one thread.
+JOBS ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 .PHONY: help setup demo test check check-all lint types format clean
 
@@ -23,12 +26,12 @@ demo: setup ## analyse the demo network, open the app
 	$(BIN)/stgcn-lens demo --out $(RUN)
 
 test: setup ## tests, less those marked long (under 10 minutes on two cores)
-	$(BIN)/python -m pytest -m "not long" $(ARGS)
+	$(PYTEST) -m "not long" $(ARGS)
 
 check: lint types test ## what CI runs
 
 check-all: lint types ## everything, the long tests too
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 lint: setup ## ruff
 	$(BIN)/ruff check .
