@@ -9,7 +9,7 @@ from stgcn_lens.distances import DISTANCES, Distance, Sequences, get_distance
 from stgcn_lens.errors import LensError
 
 LENGTHS = [3, 1, 7, 4, 4, 2, 6, 1, 5, 9]
-ROWS = pytest.mark.parametrize("row", DISTANCES.values(), ids=str)
+ROWS = pytest.mark.parametrize("row", DISTANCES.values(), ids=lambda row: row.name)
 
 
 @pytest.fixture
