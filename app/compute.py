@@ -158,12 +158,7 @@ class Fed:
 
     def on_clip(self, map: np.ndarray, stride: int) -> np.ndarray:
         """A layer's map (T_l, V, M') on the frames and bodies of the cleaned clip, (F, V, M) float32."""
-        on_frames = upsample.to_frames(map, stride, self.sample.frames)
-        on_clip = upsample.to_clip(on_frames, self.sample.source, self.clip.frames)
-        there = np.zeros(self.clip.xyz.shape[1:], np.float32)
-        bodies = min(self.clip.bodies, on_clip.shape[2])
-        there[..., :bodies] = on_clip[..., :bodies]
-        return there * self.clip.valid[:, None]
+        return upsample.on_clip(map, stride, self.sample, self.clip)
 
 
 def feed(held: Model, clip: Clip) -> Fed:

@@ -5,7 +5,9 @@ from typing import Literal
 
 import numpy as np
 
+from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.rows import rows
+from stgcn_lens.data.transforms import Sample
 from stgcn_lens.errors import LensError
 
 SCOPES = ("clip", "layer", "none")
@@ -68,6 +70,18 @@ def to_clip(map: np.ndarray, source: np.ndarray, clip_frames: int) -> np.ndarray
     on_clip = _linear(merged, np.interp(frame, places, np.arange(len(places))))
     on_clip[(frame <= places[0] - 1) | (frame >= places[-1] + 1)] = 0
     return on_clip
+
+
+def on_clip(map: np.ndarray, stride: int, sample: Sample, clip: Clip) -> np.ndarray:
+    """A layer's map (T_l, V, M') on the F frames and M bodies of the cleaned clip that the sample was made from.
+
+    (F, V, M) float32, zero where no body is.
+    """
+    shown = to_clip(to_frames(map, stride, sample.frames), sample.source, clip.frames)
+    there = np.zeros(clip.xyz.shape[1:], np.float32)
+    bodies = min(clip.bodies, shown.shape[2])
+    there[..., :bodies] = shown[..., :bodies]
+    return np.asarray(there * clip.valid[:, None])
 
 
 def normalise(maps: Sequence[np.ndarray], scope: Literal["clip", "layer", "none"] = "clip") -> list[np.ndarray]:

@@ -16,7 +16,7 @@ from stgcn_lens.distances.window_dtw import RELATIVE
 from stgcn_lens.embeddings import EmbedConfig, embed_batch
 from stgcn_lens.explain.comparison import in_parts
 from stgcn_lens.explain.gradcam import Pooling, grad_cam
-from stgcn_lens.explain.upsample import to_clip, to_frames
+from stgcn_lens.explain.upsample import on_clip
 from stgcn_lens.models.checkpoints import Loaded
 
 _TILE = 32 << 20  # bytes of the others' windows that are in memory at once (ours)
@@ -62,14 +62,8 @@ def look(
     sample = fit(cleaned, loaded.preprocessing, loaded.bodies)
     of, beside = (None if c is None else torch.tensor([c]) for c in (target, against))
     told = grad_cam(loaded.model, torch.from_numpy(sample.x)[None], of, against=beside, pooling=pooling)
-    maps = {}
-    for layer, by_clip in told.maps.items():
-        on_frames = to_frames(by_clip[0], loaded.model.strides[layer], sample.frames)
-        on_clip = to_clip(on_frames, sample.source, cleaned.frames)
-        there = np.zeros(cleaned.xyz.shape[1:], np.float32)
-        bodies = min(cleaned.bodies, on_clip.shape[2])
-        there[..., :bodies] = on_clip[..., :bodies]
-        maps[layer] = there * cleaned.valid[:, None]
+    strides = loaded.model.strides
+    maps = {layer: on_clip(by_clip[0], strides[layer], sample, cleaned) for layer, by_clip in told.maps.items()}
     logits = told.logits[0].astype(np.float64)
     odds = np.exp(logits - logits.max())
     return Seen(
