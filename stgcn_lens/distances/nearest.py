@@ -1,8 +1,9 @@
 """The nearest clips of clips, exactly, given lower bounds of the distances to all others.
 
-The clips with the k smallest bounds come first: their distances are worked out in single precision, with a worst case
-of its error. Whatever has a bound above the largest of these cannot be among the k nearest; the rest is worked out too,
-and those that still can be are compared by their exact distances. Each pair is worked out once for both of its clips.
+The clips with the smallest bounds come first, k and a few more: their distances are worked out in single precision, with
+a worst case of its error. Whatever has a bound above the k-th smallest of these cannot be among the k nearest; the rest
+is worked out too, and those that still can be are compared by their exact distances. Each pair is worked out once for
+both of its clips.
 """
 
 import numpy as np
@@ -21,7 +22,7 @@ _ENTRIES = 1 << 20  # candidates of all clips together that are looked at at a t
 
 
 def nearest(
-    a: Sequences, start: int, bounds: np.ndarray, k: int, config: WindowDTW, *, others: int = 0
+    a: Sequences, start: int, bounds: np.ndarray, k: int, config: WindowDTW, *, others: int = 0, more: int = 0
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """The k nearest other clips of clips start, start + 1, ..., nearest first, ties by position.
 
@@ -30,6 +31,8 @@ def nearest(
     bounds : (rows, clips) float32, at most the distances to clips others, others + 1, ...; infinite where a clip is not
         to be taken, as for itself.
     k : at most the number of clips that may be taken.
+    more : clips beside k that are worked out before it is asked who else can be near; no more than may be taken. The
+        looser the bounds, the more of the others these few leave out.
 
     Returns
     -------
@@ -38,12 +41,12 @@ def nearest(
     """
     rows = len(bounds)
     table = _Table(a, config, start, _alike(bounds))
-    first = np.empty((rows, k), dtype=np.int64)
+    first = np.empty((rows, k + more), dtype=np.int64)
     in_threads(lambda begin, end: _smallest(bounds, begin, end, first), rows)
-    places = table.measured(np.repeat(start + np.arange(rows), k), others + first.ravel()).reshape(rows, k)
-    limit = table.high[places].max(axis=1)
+    places = table.measured(np.repeat(start + np.arange(rows), k + more), others + first.ravel())
+    limit = np.partition(table.high[places.reshape(rows, -1)], k - 1, axis=1)[:, k - 1]
     counts = np.empty(rows, dtype=np.int64)
-    in_threads(lambda begin, end: _count(bounds, limit, k, begin, end, counts), rows)
+    in_threads(lambda begin, end: _count(bounds, limit, k + more, begin, end, counts), rows)
     positions, distances = np.empty((rows, k), dtype=np.int64), np.empty((rows, k))
     begin = 0
     for end in _edges(counts, _ENTRIES):
@@ -63,7 +66,7 @@ def nearest(
         chosen = order[np.searchsorted(row[order], np.arange(end - begin))[:, None] + np.arange(k)]
         positions[begin:end], distances[begin:end] = other[chosen], exact[chosen]
         begin = end
-    return positions, distances, int(counts.sum())
+    return positions, distances, int(np.maximum(counts, k + more).sum())
 
 
 def _edges(counts: np.ndarray, most: int) -> list[int]:
@@ -194,13 +197,13 @@ def _smallest(bounds, first, last, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _count(bounds, limit, k, first, last, counts):  # type: ignore[no-untyped-def]
-    # How many clips can be nearer than the limit. At distance zero the k lowest positions are taken already.
+def _count(bounds, limit, taken, first, last, counts):  # type: ignore[no-untyped-def]
+    # How many clips can be nearer than the limit. At distance zero the lowest positions are among those taken already.
     for row in range(first, last):
         count = 0
         for place in range(bounds.shape[1]):
             count += bounds[row, place] <= limit[row] and bounds[row, place] < np.inf
-        counts[row] = count if limit[row] > 0 else k
+        counts[row] = count if limit[row] > 0 else taken
 
 
 @njit(nogil=True, cache=True)

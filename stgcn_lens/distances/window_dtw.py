@@ -23,7 +23,7 @@ RELATIVE = ERROR / 2
 
 _LANES = 16  # pairs warped side by side (ours): two vectors of eight float64 numbers
 _TABLE_BYTES = 32 << 20  # of their local costs (ours); very long clips are warped by fewer at a time
-_SIDE = 64  # windows against which all others are set at a time (ours): they fit into the second cache
+_SIDE = 96  # windows against which all others are set at a time (ours): they fit into the second cache
 _FEW = 256  # features (ours) under which all exact costs are cheaper than finding out which are needed
 _ROWS = 256  # of the result that are looked through at a time (ours)
 _WINDOWS = 512  # of the partners of a clip that are looked at together (ours)

@@ -114,7 +114,8 @@ class Plan:
 
         def work(first: int, last: int) -> None:
             bounds = lower_bounds(self._sketch, (first, last), config)
-            refined[0] += found.put(first, *nearest(seqs, first, bounds, self.k, config))
+            more = min(self.k // 2, len(seqs) - 1 - self.k)  # ours: a tenth fewer distances than with none
+            refined[0] += found.put(first, *nearest(seqs, first, bounds, self.k, config, more=more))
             said(last - unit.start, unit.stop - unit.start)
 
         in_pieces(unit.start, unit.stop, max(1, room() // (4 * len(seqs))), work)
