@@ -10,8 +10,9 @@ from app import takeaway
 from stgcn_lens.viz import theme
 
 # Altair checks every part of a chart against the grammar, over and over: half of the time that a page takes. The tests
-# switch it on again.
+# switch it on again (`to_dict` below has a switch of its own, which follows this one).
 schemapi.DEBUG_MODE = False
+alt.data_transformers.disable_max_rows()  # what a chart is given is thinned out before
 
 
 def tokens() -> dict[str, str]:
@@ -43,7 +44,7 @@ def show(chart: Any, *, alt_text: str, name: str = "", caption: str = "", **how:
     alt_text : says what it shows to those who cannot see it.
     name : of the figure, a part of its file's name; without one nothing is offered.
     caption : a line under it.
-    how : passed on to `st.altair_chart`.
+    how : passed on to `st.vega_lite_chart`.
     """
     colours = tokens()
     words: dict[str, Any] = {"labelColor": colours["text"], "titleColor": colours["text"]}
@@ -52,7 +53,7 @@ def show(chart: Any, *, alt_text: str, name: str = "", caption: str = "", **how:
         legend=alt.LegendConfig(**words, labelFontSize=12, symbolOpacity=1),
         header=alt.HeaderConfig(**words),
     )
-    st.altair_chart(dressed, alt=alt_text, **how)
+    st.vega_lite_chart(dressed.to_dict(validate=schemapi.DEBUG_MODE), alt=alt_text, **how)
     if not name:
         return
     text, offer = st.columns([3.1, 1], gap="small")

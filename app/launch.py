@@ -37,7 +37,7 @@ def command(
 
 def _warm(arguments: list[str], imported: threading.Event) -> None:
     """Import what the first page needs, and explain the clip it opens on, while the browser opens."""
-    for name in ("torch", "scipy.sparse.csgraph", "pandas", "altair"):
+    for name in ("torch", "scipy.sparse.csgraph", "scipy.interpolate", "pandas"):
         import_module(name)
     imported.wait()  # two threads that import Streamlit at once can see it half made
     # Streamlit warns of every cache that is filled outside of a page.
@@ -46,6 +46,7 @@ def _warm(arguments: list[str], imported: threading.Event) -> None:
     from app import state
 
     state.warm(arguments)
+    import_module("altair")  # for the pages after the first
 
 
 def _serve(arguments: list[str]) -> None:

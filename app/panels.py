@@ -1,21 +1,44 @@
-"""A clip as one panel of the player, with the evidence of a layer for its predicted class where there is a model."""
+"""A clip as one panel of the player, with the evidence that is asked for where there is a model."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from app import compute
+from app import compute, state
 from app.sources import ClipRow, Source
 from app.takeaway import Filmed
 from stgcn_lens.viz import player
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Whose evidence, and how it is found: the sidebar's method, if it answers at once, and its classes.
+
+    `target` None: each clip's predicted class. `against`: the class that it is held against, if any.
+    """
+
+    method: str = compute.GRADCAM
+    target: int | None = None
+    against: int | None = None
+
+    @classmethod
+    def of(cls, chosen: state.Selection) -> "Asked":
+        """What is chosen in the sidebar."""
+        method = chosen.method if chosen.method in compute.QUICK else compute.GRADCAM
+        return cls(method, chosen.wanted(), chosen.other())
+
+    def told(self, classes: tuple[str, ...]) -> str:
+        """In words."""
+        what = "each clip's predicted class" if self.target is None else f"“{classes[self.target]}”"
+        return f"{self.method} of {what}" + ("" if self.against is None else f" over “{classes[self.against]}”")
+
+
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A panel, the layer whose evidence is on it ("" without), and the clip as it can be taken away."""
+    """A panel, what its colours are relative to ("" without a model), and the clip as it can be taken away."""
 
     panel: player.Panel
-    layer: str
+    scope: str
     filmed: Filmed
 
 
@@ -23,21 +46,24 @@ def panel(
     source: Source,
     row: ClipRow,
     layer: str,
+    asked: Asked = Asked(),
     *,
     title: str = "",
     subtitle: str = "",
     frame_map: np.ndarray | None = None,
 ) -> Shown:
     """A clip of a source. `frame_map`: frame of it for each frame of the clip that leads, see `player.payload`."""
-    saliency, note, evidence, arrays = None, "", None, {}
+    saliency, note, scope, evidence, arrays = None, "", "", None, {}
     if source.has_model:
-        seen = compute.explain(source, row, None)
+        same = asked.against == (row.predicted if asked.target is None else asked.target)
+        seen = compute.explain(source, row, asked.target, asked.method, None if same else asked.against)
         clip, layer = seen.clip, compute.shown_layer(seen, layer)
+        scope = f"{asked.told(source.classes)} at {layer}, relative to each clip's own maximum"
         saliency, _ = compute.normalised(seen, layer)
         arrays = {f"map_{layer}": seen.maps[layer], "probabilities": seen.probabilities}
         note, evidence = "no positive evidence" if seen.no_evidence[layer] else "", clip.evidence
     else:
-        clip, layer = source.clip(row), ""
+        clip = source.clip(row)
     title = title or row.class_name or "no label"
     return Shown(
         player.payload(
@@ -53,7 +79,7 @@ def panel(
             note=note,
             frame_map=frame_map,
         ),
-        layer,
+        scope,
         Filmed(clip, saliency, title, subtitle, frame_map, arrays),
     )
 
@@ -61,10 +87,3 @@ def panel(
 def length(source: Source, row: ClipRow) -> int:
     """Frames of a clip as it plays: without its empty ends where there is a model that says so."""
     return compute.explain(source, row, None).clip.frames if source.has_model else source.clip(row).frames
-
-
-def scope(shown: Shown) -> str:
-    """What the colours of clips shown together are relative to."""
-    if not shown.layer:
-        return ""
-    return f"Grad-CAM of each clip's predicted class at {shown.layer}, relative to each clip's own maximum"

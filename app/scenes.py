@@ -7,6 +7,7 @@ import numpy as np
 
 from app import compute, sources, state
 from app.state import DEMO
+from app.takeaway import Filmed
 from stgcn_lens.errors import LensError
 from stgcn_lens.viz import player
 
@@ -67,6 +68,20 @@ def play(shown: Sequence[Shown], *, shared: bool = False, height: int, heat: boo
             )
         )
     return player.scene(panels, scope=_scope(shown, peaks, shared), peak="1", height=height, heat=heat)
+
+
+def films(shown: Sequence[Shown], *, shared: bool = False) -> list[Filmed]:
+    """The same maps as they can be taken away; the arrays hold them before they were scaled."""
+    return [
+        Filmed(
+            one.seen.clip,
+            map,
+            one.title,
+            f"evidence for {one.evidence_for()} at {one.layer}",
+            arrays={f"map_{one.layer}": one.map, "probabilities": one.seen.probabilities},
+        )
+        for one, map in zip(shown, compute.scaled([one.map for one in shown], shared=shared), strict=True)
+    ]
 
 
 def _scope(shown: Sequence[Shown], peaks: Sequence[float], shared: bool) -> str:

@@ -1,10 +1,12 @@
 """What can be taken away from a page: figures, tables, arrays, films, the page itself. Made when it is asked for.
 
-Files are called model-clip-layer-method, then what they hold.
+Files are called model-clip-layer-method, then what they hold. What draws them is imported when one is asked for:
+matplotlib alone would hold up the first page by a third of a second.
 """
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +19,7 @@ import pandas as pd
 import streamlit as st
 
 from stgcn_lens.data.clip import Clip
-from stgcn_lens.viz import figures, film, page, player, theme, video
+from stgcn_lens.viz import page, player, theme
 
 GRADCAM = "gradcam"
 _LABEL = "Take away"
@@ -97,16 +99,14 @@ def clips(
     bare, file = stem(method=method), stem(name, method=method)
     with st.popover(_LABEL, icon=":material/download:", type="tertiary", key=f"take {name}"):
         pictures = partial(_pictures, filmed, scope, colours)
-        _button("Film as GIF", lambda: video.gif(pictures(), fps), f"{file}.gif", "image/gif")
-        if video.ffmpeg():
-            _button("Film as MP4", lambda: video.mp4(pictures(), fps), f"{file}.mp4", "video/mp4")
+        _button("Film as GIF", lambda: _film("gif", pictures(), fps), f"{file}.gif", "image/gif")
+        if _has_ffmpeg():
+            _button("Film as MP4", lambda: _film("mp4", pictures(), fps), f"{file}.mp4", "video/mp4")
         else:
             st.caption("MP4 needs ffmpeg: `pip install 'stgcn-lens[video]'`.")
         _button("Player as HTML", partial(alone, scene, bare), f"{file}.html", "text/html")
-        _button("Film strip as PNG", lambda: figures.png(strip(first)), f"{file}-strip.png", "image/png")
-        alt = f"Key frames of {first.title}. {first.subtitle}"
-        svg = lambda: figures.svg(strip(first), "strip", alt).encode()  # noqa: E731
-        _button("Film strip as SVG", svg, f"{file}-strip.svg", "image/svg+xml")
+        _button("Film strip as PNG", partial(strip_png, first), f"{file}-strip.png", "image/png")
+        _button("Film strip as SVG", partial(strip_svg, first), f"{file}-strip.svg", "image/svg+xml")
         _button("Arrays as NPZ", partial(npz, filmed), f"{file}.npz", "application/octet-stream")
         if beside is not None:
             beside()
@@ -170,6 +170,8 @@ def npz(filmed: Sequence[Filmed]) -> bytes:
 
 
 def _pictures(filmed: Sequence[Filmed], scope: str, colours: dict[str, str]) -> Any:
+    from stgcn_lens.viz import video
+
     shots = [
         video.Shot.of(
             each.clip.xyz,
@@ -187,6 +189,8 @@ def _pictures(filmed: Sequence[Filmed], scope: str, colours: dict[str, str]) -> 
 
 def strip(each: Filmed) -> Any:
     """Key frames of a clip, spread over those in which somebody is there, as a figure."""
+    from stgcn_lens.viz import film, video
+
     clip = each.clip
     shot = video.Shot.of(clip.xyz, clip.valid, clip.skeleton, each.saliency)
     there = np.flatnonzero(clip.valid.any(axis=1))
@@ -194,6 +198,26 @@ def strip(each: Filmed) -> Any:
     captions = [f"{frame / clip.fps:.2f} s" for frame in at]
     saliency = None if each.saliency is None else each.saliency[at]
     return film.film_strip(shot.points[at], shot.valid[at], shot.bones, saliency=saliency, captions=captions)
+
+
+def strip_png(each: Filmed) -> bytes:
+    """The film strip of a clip as PNG."""
+    from stgcn_lens.viz import figures
+
+    return figures.png(strip(each))
+
+
+def strip_svg(each: Filmed) -> bytes:
+    """The film strip of a clip as SVG."""
+    from stgcn_lens.viz import figures
+
+    return figures.svg(strip(each), "strip", f"Key frames of {each.title}. {each.subtitle}").encode()
+
+
+def _film(kind: str, pictures: Any, fps: float) -> bytes:
+    from stgcn_lens.viz import video
+
+    return video.gif(pictures, fps) if kind == "gif" else video.mp4(pictures, fps)
 
 
 def alone(scene: player.Scene, title: str) -> bytes:
@@ -207,6 +231,10 @@ def _spec(chart: Any, background: str) -> dict[str, Any]:
     spec.setdefault("width", _WIDE)
     spec["background"] = background
     return json.loads(json.dumps(spec))
+
+
+def _has_ffmpeg() -> bool:
+    return shutil.which("ffmpeg") is not None or find_spec("imageio_ffmpeg") is not None
 
 
 def _can_draw() -> bool:

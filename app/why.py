@@ -102,10 +102,9 @@ def _heat_map(found: contrasts.Contrast, layer: str, layout: str, names: tuple[s
     charts.show(
         chart,
         alt_text=f"Confused minus recognised clips at {layer}. Largest: {joints[v]} at {when[p]}, for {sign}.",
-    )
-    st.caption(
-        f"Confused minus recognised clips of {plain(names[0])} at {plain(layer)}. Below zero: the confused ones speak "
-        f"more for {plain(names[1])} there. The {len(order)} joints that differ most."
+        name="why",
+        caption=f"Confused minus recognised clips of {plain(names[0])} at {plain(layer)}. Below zero: the confused "
+        f"ones speak more for {plain(names[1])} there. The {len(order)} joints that differ most.",
     )
 
 

@@ -1,17 +1,21 @@
 """One clip, playing, with the evidence of the chosen layer for the chosen class painted on it."""
 
-import altair as alt
+from html import escape
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import canvas, charts, compute, scenes, state, stored, trust
+from app import canvas, compute, scenes, state, stored, takeaway, trust
 from app.state import plain
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.viz import player, theme
 
 VIEWS = ("single", "layers", "compare")
 SCALES = ("own scale", "shared scale")
+_BARS = (
+    "<style>.sl-bar{font-size:.85rem;line-height:1.3;margin-bottom:.35rem}.sl-bar div{height:6px;min-width:1px}</style>"
+)
 HELP = "single: one map. layers: every layer at once. compare: this map beside another layer, method or run."
 
 
@@ -38,25 +42,31 @@ def main() -> None:
             required=True,
         )
         beside, shared = _compared(chosen, seen, layer, view), view != VIEWS[0] and _shared()
+        corner = st.empty()
     if layer != chosen.layer:
         st.caption(_instead(chosen, seen, layer))
     if view == "layers":
         shown = [scenes.Shown(seen, name, name, chosen.source.classes, pick=name) for name in seen.maps]
-        canvas.show(scenes.play(shown, shared=shared, height=165, heat=False), key="clip_player", on_pick=_open_layer)
+        scene = scenes.play(shown, shared=shared, height=165, heat=False)
+        canvas.show(scene, key="clip_player", on_pick=_open_layer)
         st.caption("*Open* shows a layer alone. All play the same frame; drag one and all turn.")
     elif view == "compare":
-        pair = scenes.pair(chosen, seen, layer, beside)
-        canvas.show(scenes.play(pair, shared=shared, height=270, heat=True), key="clip_player")
-        st.markdown(scenes.agreement(*pair))
+        shown = list(scenes.pair(chosen, seen, layer, beside))
+        scene = scenes.play(shown, shared=shared, height=270, heat=True)
+        canvas.show(scene, key="clip_player")
+        st.markdown(scenes.agreement(*shown))
     else:
-        mine = scenes.Shown(seen, layer, chosen.clip.name, chosen.source.classes)
+        shown = [scenes.Shown(seen, layer, chosen.clip.name, chosen.source.classes)]
+        scene = scenes.play(shown, height=400, heat=True)
         left, right = st.columns([2.3, 1], gap="medium")
         with left:
-            canvas.show(scenes.play([mine], height=400, heat=True), key="clip_player")
+            canvas.show(scene, key="clip_player")
         with right:
             _bars(chosen, seen.probabilities)
             trust.card(chosen, seen, layer)
             _joints(seen, layer)
+    with corner:
+        takeaway.clips(scenes.films(shown, shared=shared), scene, name="clip" if view == VIEWS[0] else view)
 
 
 def _seen(chosen: state.Selection) -> compute.Explained | None:
@@ -186,19 +196,16 @@ def _peak(seen: compute.Explained, layer: str) -> tuple[str, int]:
 
 
 def _bars(chosen: state.Selection, probabilities: np.ndarray, most: int = 5) -> None:
+    # Not a chart: the library that draws those takes as long to reach the browser as all the rest of this page.
     classes = chosen.source.classes
     order = np.argsort(-probabilities, kind="stable")[:most]
-    shown = [f"{classes[c]} · {probabilities[c]:.1%}{' ← true' if c == chosen.clip.label else ''}" for c in order]
-    table = pd.DataFrame({"class": shown, "probability": [float(probabilities[c]) for c in order]})
-    y = alt.Y("class:N", sort=None, axis=None, scale=alt.Scale(paddingInner=0))
-    x = alt.X("probability:Q", scale=alt.Scale(domain=[0, 1]), axis=None)
-    base = alt.Chart(table).encode(y=y)
-    bars = base.mark_bar(height=6, yOffset=8, color=theme.SERIES[0]).encode(x=x)
-    names = base.mark_text(align="left", baseline="middle", dy=-3, fontSize=13, color=charts.tokens()["text"]).encode(
-        x=alt.value(0), text="class:N"
-    )
+    bars = []
+    for c in order:
+        says = f"{classes[c]} · {probabilities[c]:.1%}{' ← true' if c == chosen.clip.label else ''}"
+        long = f"width:{probabilities[c]:.2%}"
+        bars.append(f'<div class="sl-bar">{escape(says)}<div style="{long};background:{theme.SERIES[0]}"></div></div>')
     st.markdown("**Prediction**")
-    charts.show((bars + names).properties(height=32 * len(table)), alt_text=f"Class probabilities: {'; '.join(shown)}")
+    st.html(f"{_BARS}{''.join(bars)}")
 
 
 def _joints(seen: compute.Explained, layer: str) -> None:

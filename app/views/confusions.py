@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from app import canvas, charts, compute, contrasts, live, state, why
+from app import canvas, charts, compute, contrasts, live, state, takeaway, why
 from app.sources import ClipRow
 from app.state import plain
 from stgcn_lens.viz import player, theme
@@ -33,7 +33,8 @@ def main() -> None:
         )
     rows, classes = sides[side], list(chosen.source.classes)
     counts = _counts(rows)
-    st.markdown(_sentence(rows, counts, classes))
+    says = _sentence(rows, counts, classes)
+    st.markdown(says)
     left, right = st.columns([1.35, 1], gap="medium")
     with right:
         true, predicted = _pair(counts, classes)
@@ -41,13 +42,14 @@ def main() -> None:
         _clips(chosen, group, true, predicted)
     with left:
         _matrix(counts, classes, true, predicted)
-    if true == predicted or not group.confused:
-        return
-    if not chosen.source.has_model:
-        st.info("Why they are confused can only be asked of a run with a model.", icon=":material/info:")
-        return
-    _players(chosen, group, true, predicted)
-    why.show(chosen, group, true, predicted, side)
+    scene = None
+    if true != predicted and group.confused:
+        if chosen.source.has_model:
+            scene = _players(chosen, group, true, predicted)
+            why.show(chosen, group, true, predicted, side)
+        else:
+            st.info("Why they are confused can only be asked of a run with a model.", icon=":material/info:")
+    takeaway.view("Confusions", says, scene)
 
 
 def _counts(rows: list[ClipRow]) -> dict[tuple[int, int], int]:
@@ -138,7 +140,7 @@ def _matrix(counts: dict[tuple[int, int], int], classes: list[str], true: int, p
     step = max(12, min(24, 620 // len(classes)))
     axis = charts.names(labelAngle=-45, labelLimit=110, labelOverlap=len(classes) > 60)
     x = alt.X("predicted:N", sort=classes, scale=alt.Scale(domain=classes), title="predicted", axis=axis)
-    y = alt.Y("true:N", sort=classes, scale=alt.Scale(domain=classes), title="true", axis=charts.names(labelLimit=110))
+    y = alt.Y("true:N", sort=classes, scale=alt.Scale(domain=classes), title="true", axis=charts.names(labelLimit=170))
     pick = alt.selection_point(name="cell", fields=["true", "predicted"], on="click", toggle=False)
     base = alt.Chart(table).encode(x=x, y=y)
     shade = alt.Color("share:Q", scale=alt.Scale(range=ramp, domain=[0, 1]), legend=None)
@@ -160,8 +162,9 @@ def _matrix(counts: dict[tuple[int, int], int], classes: list[str], true: int, p
         on_select=partial(_pick_cell, classes),
         selection_mode="cell",
         alt_text=f"Confusion matrix of {len(classes)} classes. Confused most: {wrong or 'none'}.",
+        name="confusions",
+        caption="Colour: share of the true class's clips, dark 0 to bright 1. Empty: no clip.",
     )
-    st.caption("Colour: share of the true class's clips, dark 0 to bright 1. Empty: no clip.")
 
 
 def _pick_cell(classes: list[str]) -> None:
@@ -170,7 +173,7 @@ def _pick_cell(classes: list[str]) -> None:
         st.session_state["true"], st.session_state["predicted"] = picked[0]["true"], picked[0]["predicted"]
 
 
-def _players(chosen: state.Selection, group: contrasts.Group, true: int, predicted: int) -> None:
+def _players(chosen: state.Selection, group: contrasts.Group, true: int, predicted: int) -> player.Scene:
     """One confused clip beside a recognised one, in step, painted with what sets the two classes apart."""
     source, classes = chosen.source, chosen.source.classes
     confused = {row.name: row for row in group.confused}
@@ -224,7 +227,20 @@ def _players(chosen: state.Selection, group: contrasts.Group, true: int, predict
         f"Grad-CAM of “{classes[of]}” minus “{classes[against]}” at {layer}, positive part; "
         f"both relative to the larger maximum ({peak:.2g})"
     )
-    canvas.show(player.scene(panels, scope=scope, height=330), key="confusion_player")
+    scene = player.scene(panels, scope=scope, height=330)
+    canvas.show(scene, key="confusion_player")
+    filmed = [
+        takeaway.Filmed(
+            one.clip,
+            one.maps[layer] / (peak or 1.0),
+            panel["title"],
+            panel["subtitle"],
+            arrays={f"map_{layer}": one.maps[layer], "probabilities": one.probabilities},
+        )
+        for one, panel in zip(seen, panels, strict=True)
+    ]
+    takeaway.clips(filmed, scene, name="confusion", method=takeaway.GRADCAM)
+    return scene
 
 
 main()

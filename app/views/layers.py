@@ -146,12 +146,11 @@ def _play(chosen: state.Selection) -> player.Scene | None:
         return None
     row = chosen.clip
     said = "" if row.predicted is None else f", taken for {chosen.source.classes[row.predicted]}"
-    shown = panels.panel(
-        chosen.source, row, chosen.layer, title=row.name, subtitle=f"{row.class_name or 'no label'}{said}"
-    )
-    scene = player.scene([shown.panel], scope=panels.scope(shown), height=250)
+    asked, subtitle = panels.Asked.of(chosen), f"{row.class_name or 'no label'}{said}"
+    shown = panels.panel(chosen.source, row, chosen.layer, asked, title=row.name, subtitle=subtitle)
+    scene = player.scene([shown.panel], scope=shown.scope, height=250)
     canvas.show(scene, key="layers_player")
-    takeaway.clips([shown.filmed], scene, name="clip", method=takeaway.GRADCAM)
+    takeaway.clips([shown.filmed], scene, name="clip", method=asked.method)
     return scene
 
 

@@ -88,7 +88,8 @@ def _play(chosen: state.Selection, table: pd.DataFrame, found: explaining.Told) 
     if chosen.source.clips is None:
         st.info(f"The clips of this run cannot be read, so none plays: {plain(chosen.source.trouble)}")
         return None
-    lead = panels.panel(chosen.source, chosen.clip, chosen.layer, subtitle=f"this clip · {chosen.clip.name}")
+    asked, own = panels.Asked.of(chosen), f"this clip · {chosen.clip.name}"
+    lead = panels.panel(chosen.source, chosen.clip, chosen.layer, asked, subtitle=own)
     shown, warped = [lead], 0
     for _, line in table.head(SHOWN).iterrows():
         row = chosen.source.rows[line["position"]]
@@ -97,12 +98,13 @@ def _play(chosen: state.Selection, table: pd.DataFrame, found: explaining.Told) 
         there = panels.length(chosen.source, row)
         along = found.frame_map(row.name, (lead.filmed.clip.frames, there))
         warped += along is not None
-        shown.append(panels.panel(chosen.source, row, chosen.layer, subtitle=about, frame_map=along))
-    scope = panels.scope(lead)
+        shown.append(panels.panel(chosen.source, row, chosen.layer, asked, subtitle=about, frame_map=along))
     step = "in step along the warping path" if warped else "by the share of their length"
-    scene = player.scene([each.panel for each in shown], scope=f"{scope}; time {step}" if scope else "", height=250)
+    scene = player.scene(
+        [each.panel for each in shown], scope=f"{lead.scope}; time {step}" if lead.scope else "", height=250
+    )
     canvas.show(scene, key="neighbours_player")
-    takeaway.clips([each.filmed for each in shown], scene, name="neighbours", method=takeaway.GRADCAM)
+    takeaway.clips([each.filmed for each in shown], scene, name="neighbours", method=asked.method)
     return scene
 
 

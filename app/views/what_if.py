@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import canvas, charts, compute, edited, live, state
+from app import canvas, charts, compute, edited, live, state, takeaway
 from app.state import plain
 from stgcn_lens.data.edits import Edits, edit
 from stgcn_lens.skeleton import get_layout
@@ -29,15 +29,19 @@ def main() -> None:
     with left:
         edits = edited.choose(get_layout(recorded.layout))
     whole = ("clip", row.number)
-    before = live.look(source, whole, lambda: recorded, _target(chosen))
+    target, against = chosen.wanted(), chosen.other()
+    if against == (row.predicted if target is None else target):
+        against = None  # a class rather than itself
+    before = live.look(source, whole, lambda: recorded, target, against)
     # The same class before and after, so that the maps answer one question.
     key = (*whole, edits) if edits.any else whole
-    after = live.look(source, key, lambda: edit(recorded, edits), before.target)
+    after = live.look(source, key, lambda: edit(recorded, edits), before.target, against)
     layer = compute.shown_layer(before, chosen.layer)
     told = difference(before, after, layer)
     with right:
-        st.markdown(_sentence(chosen, edits, before, after, told, layer))
-        _play(chosen, edits, before, after, layer)
+        says = _sentence(chosen, edits, before, after, told, layer)
+        st.markdown(says)
+        scene = _play(chosen, edits, before, after, layer, against)
     one, two, three = st.columns([1, 1.15, 1.25], gap="medium")
     with one:
         _probabilities(chosen, before, after)
@@ -45,10 +49,7 @@ def main() -> None:
         _joints(before, told, layer)
     with three:
         _neighbours(chosen, edits, before, after, key)
-
-
-def _target(chosen: state.Selection) -> int | None:
-    return None if chosen.target == state.PREDICTED else chosen.source.classes.index(chosen.target)
+    takeaway.view("What if", says, scene)
 
 
 def _sentence(chosen: state.Selection, edits: Edits, before: Seen, after: Seen, told: Difference, layer: str) -> str:
@@ -72,32 +73,42 @@ def _sentence(chosen: state.Selection, edits: Edits, before: Seen, after: Seen, 
     return f"{says} At {plain(layer)} it {alike} (maps correlated by {told.likeness:.2f}){much}."
 
 
-def _play(chosen: state.Selection, edits: Edits, before: Seen, after: Seen, layer: str) -> None:
+def _play(
+    chosen: state.Selection, edits: Edits, before: Seen, after: Seen, layer: str, against: int | None
+) -> player.Scene:
+    classes = chosen.source.classes
     peak = max(float(seen.maps[layer].max(initial=0)) for seen in (before, after))
     hidden = [after.clip.skeleton.index(joint) for joint in edits.hide]
-    panels = []
+    panels, filmed = [], []
     for seen, name in ((before, BEFORE), (after, AFTER)):
-        xyz = seen.clip.xyz
+        clip, saliency = seen.clip, seen.maps[layer] / (peak or 1.0)
         if name == AFTER and hidden:
-            xyz = xyz.copy()
+            xyz = clip.xyz.copy()
             xyz[:, :, hidden] = np.nan  # the player leaves out what is not a number
+            clip = clip.replace(xyz=xyz)
         said = int(seen.probabilities.argmax())
+        subtitle = f"{classes[said]} · {seen.probabilities[said]:.0%}"
         panels.append(
             player.payload(
-                xyz,
-                seen.clip.valid,
-                seen.clip.skeleton,
-                saliency=seen.maps[layer] / (peak or 1.0),
-                fps=seen.clip.fps,
-                name=f"{seen.clip.name} {name}",
+                clip.xyz,
+                clip.valid,
+                clip.skeleton,
+                saliency=saliency,
+                fps=clip.fps,
+                name=f"{clip.name} {name}",
                 title=name,
-                subtitle=f"{chosen.source.classes[said]} · {seen.probabilities[said]:.0%}",
+                subtitle=subtitle,
                 note="no positive evidence" if seen.no_evidence[layer] else "",
             )
         )
-    what = chosen.source.classes[before.target]
-    scope = f"Grad-CAM for “{what}” at {layer}, both relative to the larger maximum ({peak:.2g})"
-    canvas.show(player.scene(panels, scope=scope, height=330), key="what_if_player")
+        arrays = {f"map_{layer}": seen.maps[layer], "probabilities": seen.probabilities}
+        filmed.append(takeaway.Filmed(clip, saliency, name, subtitle, arrays=arrays))
+    what = f"“{classes[before.target]}”" + ("" if against is None else f" over “{classes[against]}”")
+    scope = f"Grad-CAM for {what} at {layer}, both relative to the larger maximum ({peak:.2g})"
+    scene = player.scene(panels, scope=scope, height=330)
+    canvas.show(scene, key="what_if_player")
+    takeaway.clips(filmed, scene, name="what-if", method=takeaway.GRADCAM)
+    return scene
 
 
 def _probabilities(chosen: state.Selection, before: Seen, after: Seen, most: int = 3) -> None:
@@ -131,7 +142,7 @@ def _probabilities(chosen: state.Selection, before: Seen, after: Seen, most: int
     )
     said = "; ".join(f"{classes[c]} {before.probabilities[c]:.0%} then {after.probabilities[c]:.0%}" for c in order)
     st.markdown("**Prediction**")
-    charts.show(bars, alt_text=f"Class probabilities before and after: {said}.")
+    charts.show(bars, alt_text=f"Class probabilities before and after: {said}.", name="prediction")
 
 
 def _joints(before: Seen, told: Difference, layer: str, most: int = 6) -> None:
@@ -162,7 +173,7 @@ def _joints(before: Seen, told: Difference, layer: str, most: int = 6) -> None:
         help="Each joint's share of the whole map, summed over frames and people; joints whose share changes most.",
     )
     said = "; ".join(f"{names[v]} {shares[0][v]:.0%} then {shares[1][v]:.0%}" for v in order)
-    charts.show(chart, alt_text=f"Share of the evidence before and after: {said}.")
+    charts.show(chart, alt_text=f"Share of the evidence before and after: {said}.", name="evidence")
 
 
 def _two_colours() -> alt.Color:

@@ -84,6 +84,19 @@ def test_it_opens_on_a_moving_skeleton_that_is_whole_above_the_fold(visit):
     assert page.get_by_text("Demo model – synthetic data").is_visible()  # noqa: RUF001
 
 
+def test_all_pages_stand_in_the_bar_of_a_small_laptop(visit):
+    page = visit("/runs")
+    links = page.locator("[data-testid=stTopNavLink]")
+    links.last.wait_for()
+    # Those that do not fit lie unseen on the first one, behind "2 more".
+    page.wait_for_function(
+        "() => { const at = [...document.querySelectorAll('[data-testid=stTopNavLink]')]"
+        ".map((link) => link.getBoundingClientRect());"
+        "return at.length === 10 && at.every((box, i) => !i || at[i - 1].right <= box.left); }"
+    )
+    links.last.click(timeout=20_000)
+
+
 def test_another_layer_changes_the_picture_but_neither_frame_nor_camera_and_the_link_shows_the_same(visit):
     page = visit()
     page.get_by_role("button", name="Pause").click()

@@ -10,8 +10,8 @@ import pytest
 import streamlit as st
 from PIL import Image
 
-from app import panels, sources, takeaway
-from stgcn_lens.viz import player
+from app import compute, panels, scenes, sources, takeaway
+from stgcn_lens.viz import player, theme
 from tests.app import made
 from tests.app.test_pages import errors
 
@@ -99,3 +99,58 @@ def test_every_figure_table_and_clip_of_a_page_is_offered(open_app, whole, page)
     for label in ("Film as GIF", "Player as HTML", "Film strip as SVG", "Arrays as NPZ", "This view as HTML"):
         assert labels.count(label) == 1
     assert f"{page.capitalize()} as CSV" in labels
+
+
+@pytest.mark.parametrize(
+    ("page", "figures", "query"),
+    [
+        ("clip", 0, {}),
+        ("clip", 0, {"view": "layers"}),
+        ("clip", 0, {"view": "compare"}),
+        ("what_if", 2, {}),
+    ],
+)
+def test_what_plays_is_offered_on_these_pages_too(open_app, whole, page, figures, query):
+    app = open_app(whole, page, **query)
+    assert errors(app) == []
+    labels = [element.proto.label for element in app.get("download_button")]
+    assert labels.count("PNG") == figures
+    assert labels.count("This view as HTML") == (page != "clip")
+    for label in ("Film as GIF", "Player as HTML", "Film strip as PNG", "Arrays as NPZ"):
+        assert labels.count(label) == 1
+
+
+def test_all_layers_together_become_one_film(whole):
+    source = sources.open_source(str(whole), sources.stamp(whole))
+    seen = compute.explain(source, source.rows[0], None)
+    all_layers = [scenes.Shown(seen, layer, layer, source.classes) for layer in seen.maps]
+    films = scenes.films(all_layers)
+    scene = scenes.play(all_layers, height=165, heat=False)
+    frames = takeaway._film("gif", takeaway._pictures(films, scene["scope"], theme.LIGHT), 10)
+    with Image.open(BytesIO(frames)) as film:
+        assert film.n_frames == seen.clip.frames
+        assert film.width > 5 * 60
+    with np.load(BytesIO(takeaway.npz(films)), allow_pickle=False) as arrays:
+        for number, layer in enumerate(seen.maps, 1):
+            np.testing.assert_array_equal(arrays[f"clip_{number}_map_{layer}"], seen.maps[layer])
+
+
+def test_a_panel_shows_the_method_and_the_classes_that_are_asked_for(whole):
+    source = sources.open_source(str(whole), sources.stamp(whole))
+    row = source.rows[0]
+    shown = panels.panel(source, row, "block_7", panels.Asked("layercam", 2, 1))
+    expected = compute.explain(source, row, 2, "layercam", 1)
+    np.testing.assert_array_equal(shown.filmed.arrays["map_block_7"], expected.maps["block_7"])
+    classes = source.classes
+    assert f"layercam of “{classes[2]}” over “{classes[1]}” at block_7" in shown.scope
+    # A class over itself would be an empty map: it is held against nothing.
+    alone = panels.panel(source, row, "block_7", panels.Asked("layercam", 2, 2))
+    plain = compute.explain(source, row, 2, "layercam")
+    np.testing.assert_array_equal(alone.filmed.arrays["map_block_7"], plain.maps["block_7"])
+
+
+@pytest.mark.parametrize(("method", "shown"), [("hirescam", "hirescam"), ("shapley_parts", "gradcam")])
+def test_the_neighbours_are_painted_by_the_chosen_method_if_it_answers_at_once(open_app, whole, method, shown):
+    app = open_app(whole, "neighbours", method=method)
+    assert errors(app) == []
+    assert panels.Asked.of(app.session_state["selection"]).method == shown
