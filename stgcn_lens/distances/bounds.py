@@ -155,7 +155,7 @@ def _add(coordinates, row, n, panel, width, cost):  # type: ignore[no-untyped-de
     # cost[i, q] = sum over p of (coordinates[row + i, p] - panel[p, q])^2. Two windows at a time: row n is for the
     # partner that an odd last one lacks.
     for begin in range(0, width, _COLUMNS):  # so many of all windows stay in the first cache
-        # Unsigned: with places that may count from the end, many columns are not taken at once, at a sixth of the speed.
+        # Unsigned: compilers take many columns at once only where no place can count from the end; six times the speed.
         first, last = np.uint64(begin), np.uint64(min(begin + _COLUMNS, width))
         for i in range(n):
             for q in range(first, last):

@@ -1,9 +1,9 @@
 """The nearest clips of clips, exactly, given lower bounds of the distances to all others.
 
-The clips with the smallest bounds come first, k and a few more: their distances are worked out in single precision, with
-a worst case of its error. Whatever has a bound above the k-th smallest of these cannot be among the k nearest; the rest
-is worked out too, and those that still can be are compared by their exact distances. Each pair is worked out once for
-both of its clips.
+The clips with the smallest bounds come first, k and a few more: their distances are worked out in single precision,
+with a worst case of its error. Whatever has a bound above the k-th smallest of these cannot be among the k nearest; the
+rest is worked out too, and those that still can be are compared by their exact distances. Each pair is worked out once
+for both of its clips.
 """
 
 import numpy as np
