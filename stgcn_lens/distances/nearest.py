@@ -42,7 +42,13 @@ def nearest(
     rows = len(bounds)
     table = _Table(a, config, start, _alike(bounds))
     first = np.empty((rows, k + more), dtype=np.int64)
-    in_threads(lambda begin, end: _smallest(bounds, begin, end, first), rows)
+
+    def smallest(begin: int, end: int) -> None:
+        # By numpy, whose partition takes many numbers at once.
+        last = np.partition(bounds[begin:end], k + more - 1, axis=1)[:, k + more - 1]
+        _up_to(bounds[begin:end], last, first[begin:end])
+
+    in_threads(smallest, rows)
     places = table.measured(np.repeat(start + np.arange(rows), k + more), others + first.ravel())
     limit = np.partition(table.high[places.reshape(rows, -1)], k - 1, axis=1)[:, k - 1]
     counts = np.empty(rows, dtype=np.int64)
@@ -57,9 +63,7 @@ def nearest(
         other += others
         pair = table.measured(start + begin + row, other)
         # The k-th smallest upper end of each clip, and who is not above it.
-        order = np.lexsort((table.high[pair], row))
-        nth = order[starts[:-1] + k - 1]
-        able = table.low[pair] <= table.high[pair[nth]][row]
+        able = table.low[pair] <= _kth(table.high[pair], starts, k)[row]
         row, other, pair = row[able], other[able], pair[able]
         exact = table.settled(pair)
         order = np.lexsort((other, exact, row))
@@ -177,13 +181,11 @@ class _Table:
 
 
 @njit(nogil=True, cache=True)
-def _smallest(bounds, first, last, out):  # type: ignore[no-untyped-def]
-    # Places of the k smallest of each row; of equal ones at the end the first.
+def _up_to(bounds, last, out):  # type: ignore[no-untyped-def]
+    # Places of the k smallest of each row, whose k-th smallest is known; of equal ones at the end the first.
     k = out.shape[1]
-    for row in range(first, last):
-        bound = bounds[row]
-        limit = np.partition(bound, k - 1)[k - 1]
-        count = 0
+    for row in range(len(bounds)):
+        bound, limit, count = bounds[row], last[row], 0
         for place in range(len(bound)):
             if bound[place] < limit:
                 out[row, count] = place
@@ -194,6 +196,15 @@ def _smallest(bounds, first, last, out):  # type: ignore[no-untyped-def]
                 out[row, count] = place
                 count += 1
             place += 1
+
+
+@njit(nogil=True, cache=True)
+def _kth(values, starts, k):  # type: ignore[no-untyped-def]
+    # The k-th smallest of each run of values.
+    out = np.empty(len(starts) - 1)
+    for run in range(len(out)):
+        out[run] = np.partition(values[starts[run] : starts[run + 1]], k - 1)[k - 1]
+    return out
 
 
 @njit(nogil=True, cache=True)
