@@ -24,21 +24,18 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from large_run import made_up
 from playwright.async_api import Browser, Page, async_playwright
 
 from app.launch import command
-from stgcn_lens.data.native import pack
 from stgcn_lens.data.synthetic import SyntheticConfig, synthetic_set
-from stgcn_lens.runs import Run
 from stgcn_lens.skeleton import LAYOUTS
 from stgcn_lens.viz import player
 
-CHECKPOINT = Path(__file__).resolve().parents[1] / "checkpoints" / "demo"
 PARTS = ("open", "large", "player", "sessions")
 BUDGETS = {  # seconds, but for the rates and sizes; a value that must be reached is given as a negative number
     "first open": 3.0,
@@ -51,6 +48,7 @@ BUDGETS = {  # seconds, but for the rates and sizes; a value that must be reache
     "redraws a second": -60.0,
     "server GB": 2.0,
 }
+PACE = 100  # milliseconds between two looks of a person of the crowd
 UNITS = {"payload kB": "kB", "redraws a second": "1/s", "server GB": "GB"}
 SPIES = Path(__file__).with_suffix(".js").read_text()
 
@@ -83,6 +81,12 @@ def peak_gb(pid: int) -> float:
     """The most memory that a process ever held, GB."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 2**20
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @asynccontextmanager
@@ -190,15 +194,18 @@ async def played(browser: Browser, folder: Path) -> dict[str, list[float]]:
 
 
 async def crowd(browser: Browser, folder: Path, sessions: int, seconds: float) -> dict[str, list[float]]:
-    """People who each choose layers and classes of a clip of their own, all at once."""
-    classes, times, seen = ("throw", "kick", "hug", "bow"), [], {}
+    """People who each choose layers and classes of a clip of their own, all at once, from when all are in."""
+    classes, times, seen, all_in = ("throw", "kick", "hug", "bow"), [], {}, asyncio.Barrier(sessions)
 
-    async def person(number: int, address: str, clip: str, until: float) -> None:
+    async def person(number: int, address: str, clip: str) -> None:
         rng, block, name = random.Random(number), 10, ""
         url = f"{address}/?clip={clip}"
         async with visit(browser, url, reduced_motion="reduce") as page:
             await page.wait_for_function("() => Boolean(window.when)")
+            await page.evaluate(f"window.pace = {PACE}")
             await shown(page, clip)
+            await all_in.wait()
+            until = time.monotonic() + seconds
             thumb = page.get_by_test_id("stSidebar").get_by_role("slider")
             while time.monotonic() < until:
                 if rng.random() < 0.3:
@@ -215,10 +222,9 @@ async def crowd(browser: Browser, folder: Path, sessions: int, seconds: float) -
 
     rows = synthetic_set(SyntheticConfig(subjects=(40,), views=(2,))).rows
     with server(None, folder) as (address, pid):
-        until = time.monotonic() + seconds
         mine = [rows[i % len(rows)].name for i in range(sessions)]
-        await asyncio.gather(*(person(i, address, name, until) for i, name in enumerate(mine)))
-        memory = peak_gb(pid)
+        await asyncio.gather(*(person(i, address, name) for i, name in enumerate(mine)))
+        memory, spent = peak_gb(pid), cpu_seconds(pid)
     alone = random.Random(0).sample(sorted(seen), min(12, len(seen)))
     with server(None, folder) as (address, _):
         for clip, block, name in alone:
@@ -229,43 +235,11 @@ async def crowd(browser: Browser, folder: Path, sessions: int, seconds: float) -
                 key = await page.evaluate("player().panels()[0].data.key")
                 assert key == seen[clip, block, name], ("sessions were mixed", clip, block, name)
     print(
-        f"{sessions} sessions: {len(times)} answers, median {statistics.median(times):.2f} s, worst {max(times):.2f} s"
+        f"{sessions} sessions: {len(times)} answers, median {statistics.median(times):.2f} s, "
+        f"worst {max(times):.2f} s, {spent:.0f} s of processor time of the server, start and first pages included"
     )
     print(f"the maps of {len(alone)} of {len(seen)} selections are those of a new server with one session")
     return {"crowd": times, "server GB": [memory]}
-
-
-def made_up(folder: Path, clips: int) -> Path:
-    """A run of many clips, its weights those of the demo, its embeddings, graphs and curves made up."""
-    run, rng = Run.create(folder), np.random.default_rng(0)
-    few = synthetic_set(SyntheticConfig(subjects=(1,), views=(2,)))
-    some = list(few)
-    many = (replace(some[i % len(some)], name=f"clip {i:05d}", evidence=None) for i in range(clips))
-    held = pack(many, run / "data", classes=few.classes, source="made up")
-    lines = ["clip,name,label,class_name,subject,view,split,frames,bodies,predicted,confidence"]
-    for i, row in enumerate(held.rows):
-        name = held.classes[row.label or 0]
-        lines.append(f"{i},{row.name},{row.label},{name},1,2,test,{row.frames},{row.bodies},{row.label},0.9")
-    run.write_text("clips.csv", "\n".join([*lines, ""]))
-    for name in ("model.json", "model.safetensors"):
-        shutil.copy(CHECKPOINT / name, run / name)
-    run.write_array("embeddings/clips.npy", np.arange(clips))
-    rows = []
-    for depth, layer in enumerate(["input", *(f"block_{i}" for i in range(1, 11)), "logits"]):
-        run.write_array(f"embeddings/{layer}/offsets.npy", np.arange(clips + 1) * 5)
-        run.write_array(f"embeddings/{layer}/windows.npy", rng.normal(size=(clips * 5, 64)).astype(np.float32))
-        near = {name: rng.random((clips, 15), dtype=np.float32) for name in ("distances", "nnk_weights")}
-        indices = rng.integers(clips, size=(clips, 15), dtype=np.int32)
-        run.write_arrays(f"graphs/{layer}.npz", indices=indices, nnk_errors=near["distances"][:, 0], **near)
-        value = 0.6 - 0.03 * depth
-        error = {"value": value, "ci_low": value - 0.02, "ci_high": value + 0.02, "chance": 0.95}
-        named = {f"{name}_label_error": error for name in ("knn", "nnk", "laplacian")}
-        rows.append({"layer": layer, "channels": 64, "stride": 1, **named})
-    run.write_json("layers.json", rows)
-    for stage in ("train", "embed", "graph"):
-        with run.stage(stage, config=None, inputs={}, device="cpu"):
-            pass
-    return run.path
 
 
 async def measure(args: argparse.Namespace) -> dict[str, list[float]]:
