@@ -5,6 +5,7 @@ let node = null;
 window.player = () => { if (!node?.isConnected) node = deep(document); return node?.parentNode.__player; };
 window.shows = (words) => { const p = player(); if (!(p?.drawn > 0 && p.panels()[0].clip.value)) return false;
   const { title, subtitle } = p.panels()[0].data; return words.every((w) => `${title} ${subtitle} `.includes(w)); };
+window.edited = (key) => { const p = player(); return p?.panels().length === 2 && p.panels()[1].data.key !== key; };
 window.settled = (path) => location.pathname === path && !document.querySelector("[data-stale=true]")
   && document.querySelector(".stApp")?.dataset.testScriptState === "notRunning"
   && document.querySelector(".stMainBlockContainer")?.innerText.length > 40;

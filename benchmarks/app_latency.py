@@ -2,7 +2,8 @@
 
     python benchmarks/app_latency.py [--clips 16487] [--sessions 20] [--seconds 60] [--only open large sessions player]
 
-open: the demo model, from the address to a playing skeleton with saliency; then changes of layer and of class.
+open: the demo model, from the address to a playing skeleton with saliency; then changes of layer and of class, and
+edits on What if until the changed clip plays with its saliency.
 large: a run of 16,487 made-up clips of two people, with made-up embeddings and graphs, opened by a new server; then
 changes of layer and of page, the second time round. player: redraws a second and payload of two 25-joint bodies in
 300 frames, heat map and all. sessions: people who click without a pause, each on a clip of their own; what they saw is
@@ -42,6 +43,7 @@ BUDGETS = {  # seconds, but for the rates and sizes; a value that must be reache
     "layer": 0.3,
     "class": 0.3,
     "page": 0.5,
+    "what if": 0.5,
     "open large": 3.0,
     "layer large": 0.3,
     "payload kB": 150.0,
@@ -150,6 +152,21 @@ async def pages(page: Page) -> dict[str, float]:
     return times
 
 
+async def edits(page: Page) -> list[float]:
+    """Seconds from an edit on What if to its answer: mirrored and back, then turned, step by step."""
+    await page.get_by_role("link", name="What if").click()
+    await page.evaluate("path => when(settled, path)", "/what_if")
+    mirror = page.get_by_text("Mirror left and right")
+    turn = page.get_by_test_id("stMain").get_by_role("slider").first
+    times = []
+    for act in [mirror.click] * 4 + [lambda: turn.press("ArrowRight")] * 4:
+        before = await page.evaluate("player().panels()[1].data.key")
+        await act()
+        times.append(float(await page.evaluate("key => when(edited, key)", before)))
+        await page.evaluate("path => when(settled, path)", "/what_if")
+    return times
+
+
 async def opened(browser: Browser, folder: Path) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {"layer": [], "class": []}
     with server(None, folder) as (address, _):
@@ -159,6 +176,7 @@ async def opened(browser: Browser, folder: Path) -> dict[str, list[float]]:
             for name in ("throw", "kick", "hug", "bow", "squat"):
                 await choose(page, "Evidence for class", name)
                 found["class"].append(await shown(page, f"“{name}”"))
+            found["what if"] = await edits(page)
     return found
 
 
