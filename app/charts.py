@@ -1,4 +1,8 @@
-"""How every chart of the app is dressed: readable labels on a light and on a dark page, and what can be taken away."""
+"""How every chart of the app is dressed: readable labels on a light and on a dark page, and what can be taken away.
+
+Encodings are given as objects (`alt.Y("value:Q")`), not as strings: for each string Altair looks through its whole
+grammar, some milliseconds each.
+"""
 
 from typing import Any
 

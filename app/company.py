@@ -70,7 +70,7 @@ def draw_shares(company: Company, chosen: state.Selection, *, height: int) -> No
             x=x,
             y=alt.Y("share:Q", title="share of its class", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
             color=alt.Color("neighbours:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
-            tooltip=["layer:N", "neighbours:N", alt.Tooltip("share:Q", format=".0%")],
+            tooltip=[alt.Tooltip("layer:N"), alt.Tooltip("neighbours:N"), alt.Tooltip("share:Q", format=".0%")],
         )
     )
     st.markdown("**Neighbours of its own class, layer by layer**")
@@ -138,7 +138,7 @@ def draw_changes(company: Company, chosen: state.Selection) -> None:
                 legend=alt.Legend(title=None, orient="top"),
             ),
             shape=alt.Shape("class:N", scale=alt.Scale(domain=kinds, range=["circle", "diamond"]), legend=None),
-            tooltip=["neighbour:N", "layer:N", alt.Tooltip("weight:Q", format=".2f")],
+            tooltip=[alt.Tooltip("neighbour:N"), alt.Tooltip("layer:N"), alt.Tooltip("weight:Q", format=".2f")],
         )
         .add_params(alt.selection_point(name="pick", fields=["name"], on="click", toggle=False))
     )

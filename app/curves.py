@@ -87,17 +87,23 @@ def draw(
     y = alt.Scale(domain=[0, min(1.0, max([0.05, *reached]) * 1.05)])
     base = alt.Chart(table).encode(x=x, color=colour)
     band = base.mark_area(opacity=0.18).encode(
-        y=alt.Y("ci_low:Q", scale=y, title="label error (band: 95 % interval)"), y2="ci_high:Q"
+        y=alt.Y("ci_low:Q", scale=y, title="label error (band: 95 % interval)"), y2=alt.Y2("ci_high:Q")
     )
-    chance = base.mark_line(strokeDash=[3, 4], strokeWidth=1.3).encode(y="chance:Q", detail="measure:N")
-    line = base.mark_line(strokeWidth=2).encode(y="value:Q")
+    chance = base.mark_line(strokeDash=[3, 4], strokeWidth=1.3).encode(
+        y=alt.Y("chance:Q"), detail=alt.Detail("measure:N")
+    )
+    line = base.mark_line(strokeWidth=2).encode(y=alt.Y("value:Q"))
     pick = alt.selection_point(name="pick", fields=["layer"], on="click", toggle=False)
     points = (
         base.mark_point(filled=True, size=70, opacity=1, cursor="pointer")
         .encode(
-            y="value:Q",
+            y=alt.Y("value:Q"),
             shape=alt.Shape("measure:N", sort=list(MEASURES.values()), legend=legend),
-            tooltip=["layer:N", "measure:N", *(alt.Tooltip(f"{name}:Q", format=".3f") for name in KEYS)],
+            tooltip=[
+                alt.Tooltip("layer:N"),
+                alt.Tooltip("measure:N"),
+                *(alt.Tooltip(f"{name}:Q", format=".3f") for name in KEYS),
+            ],
         )
         .add_params(pick)
     )
@@ -111,9 +117,9 @@ def draw(
             .mark_line(strokeWidth=1.8, color=charts.tokens()["muted"])
             .encode(
                 x=x,
-                y="value:Q",
+                y=alt.Y("value:Q"),
                 strokeDash=alt.StrokeDash("control:N", sort=known, scale=dashes, legend=legend),
-                tooltip=["layer:N", "control:N", alt.Tooltip("value:Q", format=".3f")],
+                tooltip=[alt.Tooltip("layer:N"), alt.Tooltip("control:N"), alt.Tooltip("value:Q", format=".3f")],
             )
         )
         height += 35

@@ -54,7 +54,7 @@ def draw(
     axis = alt.Axis(labels=False, ticks=False, grid=False, domain=False)
     x = alt.X("x:Q", title=None, axis=axis, scale=alt.Scale(zero=False, nice=False, padding=8))
     y = alt.Y("y:Q", title=None, axis=axis, scale=alt.Scale(zero=False, nice=False, padding=8))
-    wrong = alt.datum["prediction"] == "wrong"
+    wrong = "datum.prediction === 'wrong'"
     marks = (
         alt.Chart(points)
         .mark_point(filled=True, size=52, cursor="pointer")
@@ -64,9 +64,9 @@ def draw(
             color=alt.Color("class:N", sort=classes, scale=alt.Scale(domain=classes, range=colours), legend=legend),
             shape=alt.Shape("class:N", sort=classes, scale=alt.Scale(domain=classes, range=shapes), legend=legend),
             opacity=alt.Opacity("strength:Q", scale=None, legend=None),
-            stroke=alt.condition(wrong, alt.value(text), alt.value("transparent")),
-            strokeWidth=alt.condition(wrong, alt.value(1.8), alt.value(0)),
-            tooltip=["name:N", "class:N", "prediction:N"],
+            stroke=alt.StrokeValue("transparent", condition={"test": wrong, "value": text}),
+            strokeWidth=alt.StrokeWidthValue(0, condition={"test": wrong, "value": 1.8}),
+            tooltip=[alt.Tooltip("name:N"), alt.Tooltip("class:N"), alt.Tooltip("prediction:N")],
         )
         .add_params(
             alt.selection_point(name="pick", fields=["name"], on="click", toggle=False),
@@ -76,7 +76,7 @@ def draw(
     here = (
         alt.Chart(points[points["name"] == chosen.clip.name])
         .mark_point(size=330, strokeWidth=2.6, color=text, filled=False)
-        .encode(x=x, y=y, tooltip=["name:N", "class:N", "prediction:N"])
+        .encode(x=x, y=y, tooltip=[alt.Tooltip("name:N"), alt.Tooltip("class:N"), alt.Tooltip("prediction:N")])
     )
     wrongs = int((points["prediction"] == "wrong").sum())
     charts.show(

@@ -65,7 +65,7 @@ def _saliency(chosen: state.Selection, members: list) -> None:
             y=alt.Y("joint:N", sort=joints, title=None, axis=charts.names()),
             color=alt.Color("saliency:Q", scale=charts.heat(), legend=alt.Legend(title="mean")),
             tooltip=[
-                "joint:N",
+                alt.Tooltip("joint:N"),
                 alt.Tooltip("part of the clip:Q", format=".0%"),
                 alt.Tooltip("saliency:Q", format=".3f"),
             ],

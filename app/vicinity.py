@@ -78,7 +78,7 @@ def draw(chosen: state.Selection, *, height: int) -> None:
             color=alt.value(charts.tokens()["muted"]),
             opacity=alt.value(0.55),
             strokeWidth=alt.StrokeWidth("weight:Q", scale=alt.Scale(domain=[0, 1], range=[0.7, 5]), legend=None),
-            tooltip=["ends:N", "edge:N", alt.Tooltip("weight:Q", format=".2f")],
+            tooltip=[alt.Tooltip("ends:N"), alt.Tooltip("edge:N"), alt.Tooltip("weight:Q", format=".2f")],
         )
     )
     standing_out = lines.transform_filter(alt.datum["edge"] == BETWEEN).encode(
@@ -95,7 +95,7 @@ def draw(chosen: state.Selection, *, height: int) -> None:
             y=y,
             color=alt.Color("shown as:N", sort=order, scale=alt.Scale(domain=order, range=colours), legend=legend),
             shape=alt.Shape("shown as:N", sort=order, scale=alt.Scale(domain=order, range=shapes), legend=legend),
-            tooltip=["name:N", "class:N", alt.Tooltip("steps:Q", title="steps away")],
+            tooltip=[alt.Tooltip("name:N"), alt.Tooltip("class:N"), alt.Tooltip("steps:Q", title="steps away")],
         )
         .add_params(alt.selection_point(name="pick", fields=["name"], on="click", toggle=False))
     )

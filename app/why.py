@@ -93,7 +93,7 @@ def _heat_map(found: contrasts.Contrast, layer: str, layout: str, names: tuple[s
                 scale=alt.Scale(scheme="purpleorange", domain=[-top, top], domainMid=0, reverse=True),
                 legend=alt.Legend(title=None, format=".1g"),
             ),
-            tooltip=["joint:N", "part:O", alt.Tooltip("difference:Q", format="+.3g")],
+            tooltip=[alt.Tooltip("joint:N"), alt.Tooltip("part:O"), alt.Tooltip("difference:Q", format="+.3g")],
         )
         .properties(height=20 * len(order) + 70)
     )

@@ -96,7 +96,9 @@ def _curves(runs: list[comparing.Compared], measure: str, chosen: state.Selectio
     if data["ci_low"].notna().any():
         parts.insert(
             0,
-            base.mark_area(opacity=0.16).encode(y=alt.Y("ci_low:Q", title=comparing.MEASURES[measure]), y2="ci_high:Q"),
+            base.mark_area(opacity=0.16).encode(
+                y=alt.Y("ci_low:Q", title=comparing.MEASURES[measure]), y2=alt.Y2("ci_high:Q")
+            ),
         )
     pick = alt.selection_point(name="pick", fields=["run", "layer"], on="click", toggle=False)
     parts.append(

@@ -146,12 +146,17 @@ def _matrix(counts: dict[tuple[int, int], int], classes: list[str], true: int, p
     shade = alt.Color("share:Q", scale=alt.Scale(range=ramp, domain=[0, 1]), legend=None)
     cells = base.mark_rect(cursor="pointer", stroke=charts.tokens()["grid"], strokeWidth=0.5).encode(
         color=shade,
-        tooltip=["true:N", "predicted:N", "clips:Q", alt.Tooltip("share:Q", format=".0%", title="of the true class")],
+        tooltip=[
+            alt.Tooltip("true:N"),
+            alt.Tooltip("predicted:N"),
+            alt.Tooltip("clips:Q"),
+            alt.Tooltip("share:Q", format=".0%", title="of the true class"),
+        ],
     )
     layers = [cells.add_params(pick)]
     if len(classes) <= PRINTED:
         ink = alt.condition(alt.datum.share > 0.6, alt.value("#16191d"), alt.value("#ffffff"))
-        layers.append(base.mark_text(fontSize=11, tooltip=None).encode(text="clips:Q", color=ink))
+        layers.append(base.mark_text(fontSize=11, tooltip=None).encode(text=alt.Text("clips:Q"), color=ink))
     here = alt.Chart(alt.Data(values=[{"true": classes[true], "predicted": classes[predicted]}])).mark_rect(
         filled=False, stroke=charts.tokens()["accent"], strokeWidth=3
     )

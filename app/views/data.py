@@ -205,7 +205,7 @@ def _bars(chosen: state.Selection, seen: Seen, most: int = 6) -> None:
         .encode(
             x=alt.X("probability:Q", scale=alt.Scale(domain=[0, 1]), title=None, axis=alt.Axis(format=".0%")),
             y=alt.Y("class:N", sort=None, title=None, axis=charts.names()),
-            tooltip=["class:N", alt.Tooltip("probability:Q", format=".1%")],
+            tooltip=[alt.Tooltip("class:N"), alt.Tooltip("probability:Q", format=".1%")],
         )
         .properties(height=30 * len(order) + 40)
     )

@@ -222,7 +222,7 @@ def _heat_map(chosen: state.Selection) -> None:
             x=alt.X("joint:N", sort=names, title=None, axis=charts.names(labelAngle=-45)),
             y=alt.Y("class:N", sort=list(source.classes), title=None, axis=charts.names()),
             color=alt.Color("saliency:Q", scale=charts.heat(), legend=alt.Legend(title="mean")),
-            tooltip=["class:N", "joint:N", alt.Tooltip("saliency:Q", format=".3f")],
+            tooltip=[alt.Tooltip("class:N"), alt.Tooltip("joint:N"), alt.Tooltip("saliency:Q", format=".3f")],
         )
         .properties(height=max(160, 19 * table["class"].nunique() + 90))
     )

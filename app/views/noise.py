@@ -141,9 +141,11 @@ def _accuracy(table: pd.DataFrame, about: Mapping[str, Any]) -> None:
     )
     base = alt.Chart(data).encode(x=_axis(table, about), color=colour)
     scale = alt.Scale(domain=[0, 1])
-    band = base.mark_area(opacity=0.18).encode(y=alt.Y("ci_low:Q", scale=scale, title="accuracy"), y2="ci_high:Q")
+    band = base.mark_area(opacity=0.18).encode(
+        y=alt.Y("ci_low:Q", scale=scale, title="accuracy"), y2=alt.Y2("ci_high:Q")
+    )
     tips = ["network:N", "level:N", *(alt.Tooltip(f"{key}:Q", format=".3f") for key in ("value", "ci_low", "ci_high"))]
-    line = base.mark_line(point=alt.OverlayMarkDef(size=60)).encode(y="value:Q", tooltip=tips)
+    line = base.mark_line(point=alt.OverlayMarkDef(size=60)).encode(y=alt.Y("value:Q"), tooltip=tips)
     st.markdown("**Accuracy**")
     first, last = data.iloc[0]["value"], data[data["network"] == networks[0]].iloc[-1]["value"]
     charts.show(
@@ -170,10 +172,10 @@ def _layers(table: pd.DataFrame, about: Mapping[str, Any], measure: str, chosen:
         x=_axis(table, about),
         y=alt.Y("value:Q", title=MEASURES[measure], scale=alt.Scale(zero=True)),
         color=alt.Color("layer:N", sort=order, scale=ramp, legend=alt.Legend(title=None, columns=1, labelLimit=80)),
-        detail="layer:N",
+        detail=alt.Detail("layer:N"),
     )
     line = base.mark_line().encode(
-        strokeWidth=alt.condition("datum.here", alt.value(5), alt.value(1.6)), tooltip=["layer:N"]
+        strokeWidth=alt.condition("datum.here", alt.value(5), alt.value(1.6)), tooltip=[alt.Tooltip("layer:N")]
     )
     pick = alt.selection_point(name="pick", fields=["layer"], on="click", toggle=False)
     points = base.mark_point(filled=True, size=60, opacity=1, cursor="pointer").encode(tooltip=tips).add_params(pick)

@@ -87,15 +87,17 @@ def _accuracy(study: Mapping[str, Any], accuracy: pd.DataFrame, chosen: state.Se
     y = alt.Y("ci_low:Q", title="accuracy on the target", scale=alt.Scale(domain=[0, 1]))
     tips = ["cut:N", "shots:N", *(alt.Tooltip(f"{key}:Q", format=".3f") for key in _ENDS)]
     parts = [
-        base.mark_area(opacity=0.15).encode(y=y, y2="ci_high:Q", detail="shots:N"),
-        base.mark_line().encode(y="value:Q"),
+        base.mark_area(opacity=0.15).encode(y=y, y2=alt.Y2("ci_high:Q"), detail=alt.Detail("shots:N")),
+        base.mark_line().encode(y=alt.Y("value:Q")),
         base.mark_point(filled=True, size=65, opacity=1, cursor="pointer")
-        .encode(y="value:Q", tooltip=tips)
+        .encode(y=alt.Y("value:Q"), tooltip=tips)
         .add_params(alt.selection_point(name="pick", fields=["cut"], on="click", toggle=False)),
     ]
     if len(scratch):
         parts.append(
-            alt.Chart(scratch).mark_rule(strokeDash=[6, 4], size=1.6).encode(y="value:Q", color=colour, tooltip=tips)
+            alt.Chart(scratch)
+            .mark_rule(strokeDash=[6, 4], size=1.6)
+            .encode(y=alt.Y("value:Q"), color=colour, tooltip=tips)
         )
     foretold = ((study.get("prediction") or {}).get("knn") or {}).get("cut")
     if foretold in order:
@@ -144,9 +146,9 @@ def _errors(study: Mapping[str, Any], chosen: state.Selection) -> None:
     )
     tips = ["layer:N", "clips:N", *(alt.Tooltip(f"{key}:Q", format=".3f") for key in (*_ENDS, "chance"))]
     y = alt.Y("ci_low:Q", title="label error", scale=alt.Scale(domainMin=0))
-    band = base.mark_area(opacity=0.12).encode(y=y, y2="ci_high:Q")
-    line = base.mark_line(point=alt.OverlayMarkDef(size=55)).encode(y="value:Q", tooltip=tips)
-    chance = base.mark_line(strokeDash=[3, 4], strokeWidth=1).encode(y="chance:Q", detail="clips:N")
+    band = base.mark_area(opacity=0.12).encode(y=y, y2=alt.Y2("ci_high:Q"))
+    line = base.mark_line(point=alt.OverlayMarkDef(size=55)).encode(y=alt.Y("value:Q"), tooltip=tips)
+    chance = base.mark_line(strokeDash=[3, 4], strokeWidth=1).encode(y=alt.Y("chance:Q"), detail=alt.Detail("clips:N"))
     here = [charts.chosen_layer(chosen.layer, x)] if chosen.layer in order else []
     charts.show(
         alt.layer(*here, band, chance, line).properties(height=300),

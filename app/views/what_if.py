@@ -136,7 +136,7 @@ def _probabilities(chosen: state.Selection, before: Seen, after: Seen, most: int
             y=alt.Y("class:N", sort=[classes[c] for c in order], title=None, axis=charts.names(labelLimit=110)),
             yOffset=alt.YOffset("clip:N", sort=[BEFORE, AFTER]),
             color=_two_colours(),
-            tooltip=["class:N", "clip:N", alt.Tooltip("probability:Q", format=".1%")],
+            tooltip=[alt.Tooltip("class:N"), alt.Tooltip("clip:N"), alt.Tooltip("probability:Q", format=".1%")],
         )
         .properties(height=44 * len(order) + 60)
     )
@@ -164,7 +164,7 @@ def _joints(before: Seen, told: Difference, layer: str, most: int = 6) -> None:
             y=alt.Y("joint:N", sort=[names[v] for v in order], title=None, axis=charts.names(labelLimit=110)),
             yOffset=alt.YOffset("clip:N", sort=[BEFORE, AFTER]),
             color=_two_colours(),
-            tooltip=["joint:N", "clip:N", alt.Tooltip("share:Q", format=".1%")],
+            tooltip=[alt.Tooltip("joint:N"), alt.Tooltip("clip:N"), alt.Tooltip("share:Q", format=".1%")],
         )
         .properties(height=44 * len(order) + 60)
     )
