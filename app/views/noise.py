@@ -167,11 +167,13 @@ def _layers(table: pd.DataFrame, about: Mapping[str, Any], measure: str, chosen:
     data = data.assign(here=[layer == chosen.layer for layer in data["layer"]])
     seen = [0.0, 0.85] if charts.tokens() is theme.LIGHT else [0.25, 1.0]  # neither pale on white nor dark on black
     ramp = alt.Scale(domain=order, scheme=alt.SchemeParams(name="viridis", extent=seen))
-    tips = ["layer:N", "level:N", *(alt.Tooltip(f"{key}:Q", format=".3f") for key in ("value", "ci_low", "ci_high"))]
+    tips = [alt.Tooltip("layer:N"), alt.Tooltip("level:N")]
+    tips += [alt.Tooltip(f"{key}:Q", format=".3f") for key in ("value", "ci_low", "ci_high")]
+    legend = alt.Legend(title=None, columns=1, labelLimit=80, symbolSize=60, symbolStrokeWidth=1, rowPadding=1)
     base = alt.Chart(data).encode(
         x=_axis(table, about),
         y=alt.Y("value:Q", title=MEASURES[measure], scale=alt.Scale(zero=True)),
-        color=alt.Color("layer:N", sort=order, scale=ramp, legend=alt.Legend(title=None, columns=1, labelLimit=80)),
+        color=alt.Color("layer:N", sort=order, scale=ramp, legend=legend),
         detail=alt.Detail("layer:N"),
     )
     line = base.mark_line().encode(
