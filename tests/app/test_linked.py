@@ -6,6 +6,10 @@ from typing import Any
 from tests.app.test_browser import address, visit  # noqa: F401 (fixtures)
 from tests.browser import colours
 
+STILL = (
+    "() => document.querySelector('.stApp').dataset.testScriptState === 'notRunning'"
+    " && !document.querySelector('[data-stale=true]')"
+)
 PATIENCE = 120_000  # milliseconds: the first page compiles what tells the votes, and other work may have the cores
 
 
@@ -43,6 +47,8 @@ def test_a_box_makes_a_group_that_is_kept_at_another_layer(visit):  # noqa: F811
     page = visit("/layers")
     page.set_default_timeout(PATIENCE)
     mark(page, 1, "prediction:").wait_for()
+    page.wait_for_function(STILL)  # what is drawn meanwhile can move the chart away from under the mouse
+    page.wait_for_timeout(500)
     box = page.locator("[data-testid=stVegaLiteChart]").nth(1).bounding_box()
     page.mouse.move(box["x"] + 6, box["y"] + 6)
     page.mouse.down()
