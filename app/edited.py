@@ -58,6 +58,17 @@ def choose(layout: Layout) -> Edits:
     return edits
 
 
+def under(kind: str, level: float) -> dict[str, Any]:
+    """What the widgets say for a disturbance of the noise study at a level; empty where they cannot say it."""
+    if kind == "gaussian" and f"{level:g}_dB" in NOISE:
+        return {**_PLAIN, "noise": f"{level:g}_dB"}
+    if kind == "frame_dropout" and f"{100 * level:g}_percent" in LOST:
+        return {**_PLAIN, "drop": f"{100 * level:g}_percent"}
+    if kind == "viewpoint" and level % 15 == 0:
+        return {**_PLAIN, "rotate": int(level)}
+    return {}
+
+
 def told(edits: Edits, layout: Layout) -> str:
     """What was changed, in words that follow "with"."""
     said = []

@@ -7,7 +7,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from app import charts, choosing, state, studies, takeaway
+from app import charts, choosing, edited, state, studies, takeaway
 from app.state import plain
 from stgcn_lens.viz import theme
 
@@ -33,6 +33,8 @@ _SHOWS = "how accuracy, label errors, neighbourhoods and saliency change as the 
 def main() -> None:
     """Draw the page."""
     chosen = state.current()
+    if st.session_state.pop("open_what_if", False):
+        st.switch_page("views/what_if.py", query_params={})  # None would try to clear what widgets hold
     study = studies.result(chosen, "noise", _SHOWS)
     if study is None:
         return
@@ -64,6 +66,7 @@ def main() -> None:
         _accuracy(table, about)
     with right:
         _layers(table, about, measure, chosen)
+    _one_clip(study, kind, chosen)
     _told(study, kind)
     takeaway.table(table, f"noise-{kind}")
     takeaway.view("Noise", said.replace("\\", "").replace("**", ""))
@@ -190,6 +193,26 @@ def _layers(table: pd.DataFrame, about: Mapping[str, Any], measure: str, chosen:
         on_select=choosing.layer_from("noise_layers"),
         selection_mode="pick",
     )
+
+
+def _one_clip(study: Mapping[str, Any], kind: str, chosen: state.Selection) -> None:
+    """Links to the chosen clip under this disturbance, at the levels that What if knows."""
+    levels = [row["level"] for row in study["networks"][0]["conditions"] if row["kind"] == kind]
+    known = [(level, found) for level in levels if level is not None and (found := edited.under(kind, level))]
+    if not known or not chosen.source.has_model:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"See {plain(chosen.clip.name)} at", width="content")
+        for level, found in known:
+            label = f"{level:g} dB" if kind == "gaussian" else f"{level:g}°" if kind == "viewpoint" else f"{level:.0%}"
+            st.button(label, key=f"see {level:g}", on_click=_see, args=(found,))
+
+
+def _see(found: Mapping[str, Any]) -> None:
+    """What if opens with these edits."""
+    for key, value in found.items():
+        st.session_state[key] = value
+    st.session_state["open_what_if"] = True
 
 
 def _told(study: Mapping[str, Any], kind: str) -> None:

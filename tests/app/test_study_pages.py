@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from app import comparing, sources
+from app import comparing, edited, sources
+from stgcn_lens.data.edits import Edits
 from tests.app import made
 from tests.app.test_pages import errors, words
 
@@ -46,6 +47,36 @@ def test_noise_says_from_where_to_where_and_the_verdict(open_app, copy):
     app.selectbox("kind").set_value("second_body").run()
     assert errors(app) == []
     assert "Second body lost: accuracy goes from **0.90** to **0.70**" in words(app)
+
+
+def test_a_level_of_the_noise_leads_to_the_chosen_clip_under_it(open_app, copy):
+    made.put(copy, "noise", made.noise())
+    app = open_app(copy, "noise")
+    clip = app.selectbox("clip").value
+    next(button for button in app.button if button.key == "see 0").click().run()
+    assert errors(app) == []
+    assert app.selectbox("noise").value == "0_dB"
+    assert app.selectbox("clip").value == clip
+    assert "With noise at 0 dB the model says" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("kind", "level", "edits"),
+    [
+        ("gaussian", 20.0, Edits(noise=20.0)),
+        ("frame_dropout", 0.4, Edits(drop=0.4)),
+        ("viewpoint", 45.0, Edits(rotate=45.0)),
+    ],
+)
+def test_the_widgets_say_what_the_study_did(kind, level, edits):
+    found = edited.under(kind, level)
+    said = Edits(rotate=float(found["rotate"]), noise=edited.NOISE[found["noise"]], drop=edited.LOST[found["drop"]])
+    assert said == edits
+
+
+@pytest.mark.parametrize(("kind", "level"), [("gaussian", 12.5), ("viewpoint", 20.0), ("jitter", 2.0)])
+def test_what_the_widgets_cannot_say_is_not_linked(kind, level):
+    assert edited.under(kind, level) == {}
 
 
 def test_transfer_says_the_best_cut_and_how_well_it_was_foretold(open_app, copy):
