@@ -50,7 +50,7 @@ def transfer(found: dict[str, Any]) -> list[Series]:
     of = {
         shots: [[rows[shots, cut][end] for cut in found["cuts"]] for end in ends] for shots in found["config"]["shots"]
     }
-    return [Series(f"{shots} clips a class", *values) for shots, values in of.items()]  # type: ignore[arg-type]
+    return [Series("all clips" if number == "full" else f"{number} a class", *at) for number, at in of.items()]
 
 
 def main() -> None:
