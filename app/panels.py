@@ -55,8 +55,8 @@ def panel(
     """A clip of a source. `frame_map`: frame of it for each frame of the clip that leads, see `player.payload`."""
     saliency, note, scope, evidence, arrays = None, "", "", None, {}
     if source.has_model:
-        same = asked.against == (row.predicted if asked.target is None else asked.target)
-        seen = compute.explain(source, row, asked.target, asked.method, None if same else asked.against)
+        against = state.unlike(asked.against, asked.target, row.predicted)
+        seen = compute.explain(source, row, asked.target, asked.method, against)
         clip, layer = seen.clip, compute.shown_layer(seen, layer)
         scope = f"{asked.told(source.classes)} at {layer}, relative to each clip's own maximum"
         saliency, _ = compute.normalised(seen, layer)

@@ -46,6 +46,11 @@ class Selection:
         return None if self.against == NO_OTHER else self.source.classes.index(self.against)
 
 
+def unlike(against: int | None, target: int | None, predicted: int | None) -> int | None:
+    """The class that one is held against; None where that would be itself, which explains nothing."""
+    return None if against == (predicted if target is None else target) else against
+
+
 def current() -> Selection:
     """The selection of this run of the script."""
     return st.session_state["selection"]

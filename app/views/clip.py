@@ -71,10 +71,10 @@ def main() -> None:
 
 def _seen(chosen: state.Selection) -> compute.Explained | None:
     """The explanation that is asked for; None where it takes long and nobody has asked for it aloud."""
-    target, against = chosen.wanted(), chosen.other()
-    if against is not None and against == (chosen.clip.predicted if target is None else target):
+    target = chosen.wanted()
+    against = state.unlike(chosen.other(), target, chosen.clip.predicted)
+    if against != chosen.other():
         st.caption("A class rather than itself explains nothing; shown is the evidence for the class alone.")
-        against = None
     if chosen.method in compute.QUICK:
         return compute.explain(chosen.source, chosen.clip, target, chosen.method, against)
     if target is None:

@@ -91,7 +91,8 @@ def _curves(runs: list[comparing.Compared], measure: str, chosen: state.Selectio
     x = alt.X("depth:Q", title="depth: 0 the input, 1 the last block", scale=alt.Scale(domain=[0, 1], padding=8))
     y = alt.Y("value:Q", title=comparing.MEASURES[measure], scale=alt.Scale(zero=True))
     base = alt.Chart(data).encode(x=x, color=colour)
-    tips = ["run:N", "layer:N", *(alt.Tooltip(f"{key}:Q", format=".3f") for key in ("value", "ci_low", "ci_high"))]
+    tips = [alt.Tooltip("run:N"), alt.Tooltip("layer:N")]
+    tips += [alt.Tooltip(f"{key}:Q", format=".3f") for key in ("value", "ci_low", "ci_high")]
     parts = [base.mark_line().encode(y=y, strokeDash=dash)]
     if data["ci_low"].notna().any():
         parts.insert(

@@ -147,7 +147,8 @@ def _accuracy(table: pd.DataFrame, about: Mapping[str, Any]) -> None:
     band = base.mark_area(opacity=0.18).encode(
         y=alt.Y("ci_low:Q", scale=scale, title="accuracy"), y2=alt.Y2("ci_high:Q")
     )
-    tips = ["network:N", "level:N", *(alt.Tooltip(f"{key}:Q", format=".3f") for key in ("value", "ci_low", "ci_high"))]
+    tips = [alt.Tooltip("network:N"), alt.Tooltip("level:N")]
+    tips += [alt.Tooltip(f"{key}:Q", format=".3f") for key in ("value", "ci_low", "ci_high")]
     line = base.mark_line(point=alt.OverlayMarkDef(size=60)).encode(y=alt.Y("value:Q"), tooltip=tips)
     st.markdown("**Accuracy**")
     first, last = data.iloc[0]["value"], data[data["network"] == networks[0]].iloc[-1]["value"]

@@ -85,7 +85,7 @@ def _accuracy(study: Mapping[str, Any], accuracy: pd.DataFrame, chosen: state.Se
     )
     base = alt.Chart(data).encode(x=x, color=colour)
     y = alt.Y("ci_low:Q", title="accuracy on the target", scale=alt.Scale(domain=[0, 1]))
-    tips = ["cut:N", "shots:N", *(alt.Tooltip(f"{key}:Q", format=".3f") for key in _ENDS)]
+    tips = [alt.Tooltip("cut:N"), alt.Tooltip("shots:N"), *(alt.Tooltip(f"{key}:Q", format=".3f") for key in _ENDS)]
     parts = [
         base.mark_area(opacity=0.15).encode(y=y, y2=alt.Y2("ci_high:Q"), detail=alt.Detail("shots:N")),
         base.mark_line().encode(y=alt.Y("value:Q")),
@@ -144,7 +144,11 @@ def _errors(study: Mapping[str, Any], chosen: state.Selection) -> None:
     base = alt.Chart(data).encode(
         x=x, color=alt.Color("clips:N", sort=kinds, scale=scale, legend=alt.Legend(title=None, orient="top"))
     )
-    tips = ["layer:N", "clips:N", *(alt.Tooltip(f"{key}:Q", format=".3f") for key in (*_ENDS, "chance"))]
+    tips = [
+        alt.Tooltip("layer:N"),
+        alt.Tooltip("clips:N"),
+        *(alt.Tooltip(f"{key}:Q", format=".3f") for key in (*_ENDS, "chance")),
+    ]
     y = alt.Y("ci_low:Q", title="label error", scale=alt.Scale(domainMin=0))
     band = base.mark_area(opacity=0.12).encode(y=y, y2=alt.Y2("ci_high:Q"))
     line = base.mark_line(point=alt.OverlayMarkDef(size=55)).encode(y=alt.Y("value:Q"), tooltip=tips)

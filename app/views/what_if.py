@@ -29,9 +29,8 @@ def main() -> None:
     with left:
         edits = edited.choose(get_layout(recorded.layout))
     whole = ("clip", row.number)
-    target, against = chosen.wanted(), chosen.other()
-    if against == (row.predicted if target is None else target):
-        against = None  # a class rather than itself
+    target = chosen.wanted()
+    against = state.unlike(chosen.other(), target, row.predicted)
     before = live.look(source, whole, lambda: recorded, target, against)
     # The same class before and after, so that the maps answer one question.
     key = (*whole, edits) if edits.any else whole

@@ -154,3 +154,5 @@ def test_the_neighbours_are_painted_by_the_chosen_method_if_it_answers_at_once(o
     app = open_app(whole, "neighbours", method=method)
     assert errors(app) == []
     assert panels.Asked.of(app.session_state["selection"]).method == shown
+    film = next(element.proto for element in app.get("download_button") if element.proto.label == "Film as GIF")
+    assert f"-{shown}-" in film.id
