@@ -20,4 +20,5 @@ def show(scene: player.Scene, key: str, on_pick: Callable[[str], None] | None = 
         if on_pick is not None and what:
             on_pick(what)
 
-    _component(data=scene, key=key, on_pick_change=picked)
+    # In a list: of a dict Streamlit looks whether parts of it are tables, and imports pandas to know one.
+    _component(data=[scene], key=key, on_pick_change=picked)

@@ -4,6 +4,7 @@ Encodings are given as objects (`alt.Y("value:Q")`), not as strings: for each st
 grammar, some milliseconds each.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import altair as alt
@@ -50,17 +51,25 @@ def show(chart: Any, *, alt_text: str, name: str = "", caption: str = "", **how:
     caption : a line under it.
     how : passed on to `st.vega_lite_chart`.
     """
+    st.vega_lite_chart(dressed(chart).to_dict(validate=schemapi.DEBUG_MODE), alt=alt_text, **how)
+    if name:
+        under(lambda: dressed(chart), name, caption)
+
+
+def dressed(chart: Any) -> Any:
+    """A chart in the page's colours."""
     colours = tokens()
     words: dict[str, Any] = {"labelColor": colours["text"], "titleColor": colours["text"]}
-    dressed = chart.configure(
+    return chart.configure(
         axis=alt.AxisConfig(**words, gridColor=colours["grid"], labelFontSize=12, titleFontSize=12),
         legend=alt.LegendConfig(**words, labelFontSize=12, symbolOpacity=1),
         header=alt.HeaderConfig(**words),
     )
-    st.vega_lite_chart(dressed.to_dict(validate=schemapi.DEBUG_MODE), alt=alt_text, **how)
-    if not name:
-        return
+
+
+def under(chart: Callable[[], Any], name: str, caption: str = "") -> None:
+    """A figure's caption, and beside it what of the figure can be taken away, made when it is asked for."""
     text, offer = st.columns([3.1, 1], gap="small")
     text.caption(caption)
     with offer:
-        takeaway.figure(dressed, name, colours["background"])
+        takeaway.figure(chart, name, tokens()["background"])

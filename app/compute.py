@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import streamlit as st
 
-from app import analysis
+from app import analysis, opening
 from stgcn_lens.data.clip import Clip
-from stgcn_lens.data.transforms import Sample, clean, fit, prepare
+from stgcn_lens.data.transforms import EARLIER, Preprocessing, Sample, clean, fit, prepare
 from stgcn_lens.errors import RunError
 from stgcn_lens.explain import upsample
 from stgcn_lens.explain.cells import Cells, cells_of
@@ -72,6 +72,8 @@ def model(folder: str, stamp: str) -> Model:
 def layers(source: "Source") -> list[str]:
     """Names in depth order, from "input" to "logits"; the input alone if there is neither a model nor an analysis."""
     if source.has_model:
+        if source.path is None and (kept := opening.read(source.model)) is not None:
+            return list(kept.layers)
         return [*model(str(source.model), source.stamp).loaded.model.layers, "logits"]
     if source.path is not None and (source.path / "layers.json").is_file():
         return [row["layer"] for row in analysis.layer_table(str(source.path), source.stamp)]
@@ -98,6 +100,36 @@ def explain(
     ------
     RunError : the model knows other skeletons than the clip's. LensError: see `explain.EXPLAINERS`.
     """
+    by = by or source
+    if source.path is None and by is source and (target, method, against) == (None, GRADCAM, None):
+        kept = opening.read(source.model)
+        if kept is not None and kept.number == row.number:
+            return _kept(source, row, kept)
+    return live(source, row, target, method, against, by=by)
+
+
+def _kept(source: "Source", row: "ClipRow", kept: opening.Opening) -> Explained:
+    """The evidence that the app opens on, without the network."""
+    said = kept.probabilities[row.number]
+    return Explained(
+        clip=clean(source.clip(row), Preprocessing(**{**EARLIER, **kept.preprocessing})),
+        probabilities=said,
+        target=int(said.argmax()),
+        maps=kept.maps,
+        no_evidence={layer: not map.any() for layer, map in kept.maps.items()},
+    )
+
+
+def live(
+    source: "Source",
+    row: "ClipRow",
+    target: int | None = None,
+    method: str = GRADCAM,
+    against: int | None = None,
+    *,
+    by: "Source | None" = None,
+) -> Explained:
+    """`explain`, asked of the network even where the answer is kept."""
     by = by or source
     whose = (str(source.path), source.stamp, row.number)
     return _explain(str(by.model), by.stamp, whose, target, method, against, source, row, by)

@@ -1,4 +1,4 @@
-"""A group of clips that was boxed on the plane: who they are, and where their evidence lies on average."""
+"""A group of clips that was encircled on the plane: who they are, and where their evidence lies on average."""
 
 from collections import Counter
 
@@ -20,7 +20,7 @@ def show(chosen: state.Selection) -> None:
     names = set(st.session_state.get(embedding.GROUP, ()))
     members = [row for row in chosen.source.rows if row.name in names and row.position is not None]
     if not members:
-        st.caption("Drag a box round some points: their classes and their mean saliency appear here.")
+        st.caption("Draw a line round some points: their classes and their mean saliency appear here.")
         return
     counts = Counter(row.class_name or "no label" for row in members).most_common()
     wrong = sum(row.predicted is not None and not row.right for row in members)

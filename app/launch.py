@@ -1,12 +1,17 @@
 """How the app is started; no Streamlit is imported to know it."""
 
 import logging
+import os
+import socket
 import sys
 import threading
+import time
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 MAIN = Path(__file__).with_name("main.py")
+_BREATH = 0.8  # seconds (ours) in which the browser draws what it was sent, before the imports go on
 
 
 def command(
@@ -36,25 +41,68 @@ def command(
 
 
 def _warm(arguments: list[str], imported: threading.Event) -> None:
-    """Import what the first page needs, and explain the clip it opens on, while the browser opens."""
-    for name in ("torch", "scipy.sparse.csgraph", "scipy.interpolate", "pandas"):
-        import_module(name)
+    """Import what the first page needs, and explain the clip it opens on, while the browser opens.
+
+    The demo model's first page needs no torch (app/opening.py): that is imported once the page is drawn, as is what
+    the pages after it need.
+    """
+    import_module("scipy.interpolate")
     imported.wait()  # two threads that import Streamlit at once can see it half made
     # Streamlit warns of every cache that is filled outside of a page.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     sys.path.insert(0, str(MAIN.parents[1]))
-    from app import state
+    from app import opening, state
 
     state.warm(arguments)
-    import_module("altair")  # for the pages after the first
+    for name in ("app.takeaway", "app.scenes", "app.trust"):  # of the first page
+        import_module(name)
+    opening.drawn.wait()
+    time.sleep(_BREATH)
+    state.warm(arguments, live=True)
+    for name in ("pandas", "altair", "scipy.sparse.csgraph"):
+        import_module(name)
+
+
+def _answer_at_once() -> None:
+    """Have small answers sent as they come: otherwise each waits up to 40 ms for the browser to confirm the last one.
+
+    Streamlit opens its socket itself, without naming TCP as the protocol, and asyncio then does not take it for one
+    that Nagle's algorithm holds up. Files of the front end took 42 ms each instead of 2. What is accepted takes over
+    what is set here. A Streamlit that is built otherwise is left as it is.
+    """
+    from streamlit.web.server.starlette import starlette_server
+
+    bind = getattr(starlette_server, "_bind_server_socket", None)
+    if bind is None:
+        return
+
+    def prompt(*args: Any, **kwargs: Any) -> tuple[socket.socket, str]:
+        listening, address = bind(*args, **kwargs)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening, address
+
+    starlette_server._bind_server_socket = prompt
+
+
+def _leave_a_core() -> None:
+    """Compute on all cores but one, unless told otherwise.
+
+    The browser draws on the last. Threads that wait for each other while it holds their core wait long: on two cores
+    the evidence for another class took up to 2 s instead of 0.1 s.
+    """
+    cores = str(max(1, (os.cpu_count() or 1) - 1))
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, cores)
 
 
 def _serve(arguments: list[str]) -> None:
+    _leave_a_core()
     imported = threading.Event()
     chosen = arguments[arguments.index("--") + 1 :] if "--" in arguments else []
     threading.Thread(target=_warm, args=(chosen, imported), daemon=True).start()
     from streamlit.web.cli import main
 
+    _answer_at_once()
     imported.set()
     sys.argv = ["streamlit", "run", str(MAIN), *arguments]
     main()

@@ -9,7 +9,7 @@ import streamlit as st
 if str(Path(__file__).resolve().parents[1]) not in sys.path:  # started as a script, perhaps from another folder
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from app import state
+from app import opening, state
 from stgcn_lens.errors import LensError
 
 PAGES = (
@@ -46,3 +46,4 @@ except Exception as error:
         title="The app failed here; your files are untouched",
         icon=":material/error:",
     )
+opening.drawn.set()

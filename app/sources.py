@@ -10,14 +10,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import compute
+from app import compute, opening
+from app.opening import CHECKPOINT
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.data.dataset import ClipSet
 from stgcn_lens.errors import LensError, RunError
 from stgcn_lens.runs import MANIFEST, Run
 from stgcn_lens.skeleton import from_record
 
-CHECKPOINT = Path(__file__).resolve().parents[1] / "checkpoints" / "demo"
 _DEMO_SUBJECT = 40  # of the test split
 
 
@@ -115,7 +115,7 @@ def stamp(path: Path | None) -> str:
 def open_source(path: str, stamp: str) -> Source:
     """A run by its path, or the demo model for ""; `LensError` says what is wrong with it."""
     if not path:
-        return _demo(stamp)
+        return demo(stamp, opening.read(CHECKPOINT))
     run = Run.open(path)
     clips, trouble = None, ""
     try:
@@ -189,16 +189,20 @@ def _analysed(run: Run, rows: list[ClipRow]) -> tuple[list[ClipRow], str]:
     return (test, "The test split.") if test else (rows, "All clips of the set.")
 
 
-def _demo(stamp: str) -> Source:
+def demo(stamp: str, kept: opening.Opening | None) -> Source:
+    """The demo model with its clips; its answers are those that are kept, or are asked of the network."""
     from stgcn_lens.data.synthetic import SyntheticConfig, synthetic_set
 
     clips = synthetic_set(SyntheticConfig(subjects=(_DEMO_SUBJECT,), views=(2,)))
     source = Source(None, stamp, clips.classes, tuple(_untold(clips)), "Made on the spot.", clips, "", CHECKPOINT, True)
     if not source.has_model:
         return source
-    classes = compute.model(str(CHECKPOINT), stamp).loaded.classes
+    if kept is not None and len(kept.probabilities) == len(source.rows):
+        classes, answers = kept.classes, kept.probabilities
+    else:
+        classes = compute.model(str(CHECKPOINT), stamp).loaded.classes
+        answers = compute.predict_all(str(CHECKPOINT), stamp, [source.clip(row) for row in source.rows])
     told = []
-    answers = compute.predict_all(str(CHECKPOINT), stamp, [source.clip(row) for row in source.rows])
     for row, said in zip(source.rows, answers, strict=True):
         label = classes.index(row.class_name) if row.class_name in classes else None
         told.append(replace(row, label=label, predicted=int(said.argmax()), confidence=float(said.max())))

@@ -98,14 +98,17 @@ def choose(arguments: Sequence[str]) -> Selection:
     return Selection(source, clip, layer, target, method, against, found)
 
 
-def warm(arguments: Sequence[str]) -> None:
-    """Have ready what the app opens on, before anybody asks; whatever is wrong with it is said to them, not here."""
+def warm(arguments: Sequence[str], *, live: bool = False) -> None:
+    """Have ready what the app opens on, before anybody asks; whatever is wrong with it is said to them, not here.
+
+    `live`: also where the answer is kept, so that the network is there for the next question.
+    """
     path = next(iter(places(arguments).values()))
     with suppress(LensError):
         source = sources.open_source(str(path or ""), sources.stamp(path))
         if source.has_model:
             by_name, best = _listed(str(source.path), source.stamp, EVERY, source)
-            compute.explain(source, by_name[best], None)
+            (compute.live if live else compute.explain)(source, by_name[best], None)
 
 
 def _clip(source: sources.Source) -> sources.ClipRow:

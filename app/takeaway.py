@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.viz import page, player, theme
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GRADCAM = "gradcam"
 _LABEL = "Take away"
@@ -60,20 +62,27 @@ def stem(*more: str, method: str | None = None) -> str:
     return "-".join(word for word in words if word) or "stgcn_lens"
 
 
-def figure(chart: Any, name: str, background: str) -> None:
-    """Offer a chart as PNG and SVG and its numbers as CSV; it also becomes a part of the page that `view` offers."""
+def figure(chart: Callable[[], Any], name: str, background: str) -> None:
+    """Offer a chart as PNG and SVG and its numbers as CSV; it also becomes a part of the page that `view` offers.
+
+    `chart` makes it, once somebody asks.
+    """
     st.session_state.setdefault("drawn", {})[name] = (chart, background)
     with st.popover(_LABEL, icon=":material/download:", type="tertiary", key=f"take {name}"):
         if _can_draw():
-            _button("PNG", partial(png, chart, background), stem(name) + ".png", "image/png")
-            _button("SVG", partial(svg, chart, background), stem(name) + ".svg", "image/svg+xml")
-        _button("Numbers as CSV", partial(numbers, chart), stem(name) + ".csv", "text/csv")
+            _button("PNG", lambda: png(chart(), background), stem(name) + ".png", "image/png")
+            _button("SVG", lambda: svg(chart(), background), stem(name) + ".svg", "image/svg+xml")
+        _button("Numbers as CSV", lambda: numbers(chart()), stem(name) + ".csv", "text/csv")
 
 
-def table(frame: pd.DataFrame, name: str) -> None:
+def table(frame: "pd.DataFrame", name: str) -> None:
     """Offer a table as CSV."""
-    label = f"{name.replace('-', ' ').capitalize()} as CSV"
-    _button(label, lambda: frame.to_csv(index=False).encode(), stem(name) + ".csv", "text/csv")
+    csv(lambda: frame.to_csv(index=False).encode(), name)
+
+
+def csv(made: Callable[[], bytes], name: str) -> None:
+    """Offer what is made, a table as CSV."""
+    _button(f"{name.replace('-', ' ').capitalize()} as CSV", made, stem(name) + ".csv", "text/csv")
 
 
 def clips(
@@ -125,7 +134,7 @@ def view(title: str, sentence: str, scene: player.Scene | None = None) -> None:
         return
 
     def made() -> bytes:
-        pictures = [(name, svg(chart, background).decode()) for name, (chart, background) in drawn.items()]
+        pictures = [(name, svg(chart(), background).decode()) for name, (chart, background) in drawn.items()]
         return page.build(title, sentence, pictures, scene).encode()
 
     _button("This view as HTML", made, stem(title.lower()) + ".html", "text/html", key=f"view {title}")
@@ -147,6 +156,8 @@ def svg(chart: Any, background: str) -> bytes:
 
 def numbers(chart: Any) -> bytes:
     """What a chart was drawn from, as CSV: the lines of its largest table."""
+    import pandas as pd
+
     tables = [part.data for part in (chart, *getattr(chart, "layer", ())) if isinstance(part.data, pd.DataFrame)]
     largest = max(tables, key=len, default=pd.DataFrame())
     return largest.to_csv(index=False).encode()

@@ -2,13 +2,16 @@
 
     python benchmarks/app_latency.py [--clips 16487] [--sessions 20] [--seconds 60] [--only open large sessions player]
 
-open: the demo model, from the address to a playing skeleton with saliency; then changes of layer and of class, and
-edits on What if until the changed clip plays with its saliency.
+open: the demo model, from the address to a playing skeleton with saliency, and from the command to it; then, once the
+server has got ready for questions (how long that takes is said), changes of layer and of class, and edits on What if
+until the changed clip plays with its saliency.
 large: a run of 16,487 made-up clips of two people, with made-up embeddings and graphs, opened by a new server; then
 changes of layer and of page, the second time round. player: redraws a second and payload of two 25-joint bodies in
-300 frames, heat map and all. sessions: people who click without a pause, each on a clip of their own; what they saw is
-compared with what a new server shows to one of them alone. Times are taken in the page, from the key or click to the
-first picture that shows what was asked for. Needs playwright and chromium.
+300 frames at twice the speed, so that every redraw shows another frame, heat map and all. sessions: people who click
+without a pause, each on a clip of their own; what they saw is compared with what a new server shows to one of them
+alone. Times are taken in the page, from the key or click to the first picture that shows what was asked for. bare: a
+Streamlit page of one slider, one list and one line of text, opened and changed the same way: what of all this is
+Streamlit's and the browser's own on this machine. Needs playwright and chromium.
 """
 
 import argparse
@@ -91,6 +94,16 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+async def rested(pid: int) -> float:
+    """Seconds until a process has done nothing for half a second."""
+    began = time.monotonic()
+    while True:
+        before = cpu_seconds(pid)
+        await asyncio.sleep(0.5)
+        if cpu_seconds(pid) - before < 0.05:
+            return time.monotonic() - began
+
+
 @asynccontextmanager
 async def visit(browser: Browser, url: str, **options: Any):
     """A fresh session at an address; errors of the page end the benchmark."""
@@ -169,9 +182,13 @@ async def edits(page: Page) -> list[float]:
 
 async def opened(browser: Browser, folder: Path) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {"layer": [], "class": []}
-    with server(None, folder) as (address, _):
+    began = time.monotonic()
+    with server(None, folder) as (address, pid):
+        up = time.monotonic() - began
         async with visit(browser, address) as page:
             found["first open"] = [await playing(page)]
+            found["from the command"] = [up + found["first open"][0]]
+            found["ready for questions after"] = [await rested(pid)]
             found["layer"] += await layers(page)
             for name in ("throw", "kick", "hug", "bow", "squat"):
                 await choose(page, "Evidence for class", name)
@@ -184,7 +201,9 @@ async def large(browser: Browser, folder: Path, clips: int) -> dict[str, list[fl
     run = made_up(folder / "large", clips)
     with server(run, folder) as (address, pid):
         async with visit(browser, address) as page:
-            found = {"open large": [await playing(page)], "layer large": await layers(page)}
+            found = {"open large": [await playing(page)]}
+            await rested(pid)
+            found["layer large"] = await layers(page)
             times = await pages(page)
             print("pages of the large run:", {path: round(value, 2) for path, value in times.items()})
         return {**found, "page": list(times.values()), "server GB": [peak_gb(pid)]}
@@ -201,6 +220,7 @@ async def played(browser: Browser, folder: Path) -> dict[str, list[float]]:
     async with visit(browser, (folder / "player.html").as_uri()) as page:
         count = "() => new Promise((done) => { const p = player(), n = p.drawn, t = performance.now();"
         count += "setTimeout(() => done(1000 * (p.drawn - n) / (performance.now() - t)), 1500); })"
+        await page.get_by_label("speed").select_option("2")
         rates = [float(await page.evaluate(count)) for _ in range(4)]
         once = "() => { const t = performance.now(); player().draw(); return performance.now() - t; }"
         draws = await page.evaluate(f"() => [...Array(200)].map({once})")

@@ -1,12 +1,12 @@
 """One clip, playing, with the evidence of the chosen layer for the chosen class painted on it."""
 
+from functools import partial
 from html import escape
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
-from app import canvas, compute, scenes, state, stored, takeaway, trust
+from app import canvas, compute, joints, scenes, state, stored, takeaway, trust
 from app.state import plain
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.viz import player, theme
@@ -57,16 +57,21 @@ def main() -> None:
         st.markdown(scenes.agreement(*shown))
     else:
         shown = [scenes.Shown(seen, layer, chosen.clip.name, chosen.source.classes)]
-        scene = scenes.play(shown, height=400, heat=True)
+        scene, listed = scenes.play(shown, height=400, heat=True), joints.joints(seen, layer)
         left, right = st.columns([2.3, 1], gap="medium")
         with left:
             canvas.show(scene, key="clip_player")
         with right:
             _bars(chosen, seen.probabilities)
             trust.card(chosen, seen, layer)
-            _joints(seen, layer)
+            joints.show(listed)
     with corner:
-        takeaway.clips(scenes.films(shown, shared=shared), scene, name="clip" if view == VIEWS[0] else view)
+        name = "clip" if view == VIEWS[0] else view
+        takeaway.clips(scenes.films(shown, shared=shared), scene, name=name, beside=partial(_table, seen, layer))
+
+
+def _table(seen: compute.Explained, layer: str) -> None:
+    takeaway.csv(lambda: joints.csv(joints.joints(seen, layer)), "joints")
 
 
 def _seen(chosen: state.Selection) -> compute.Explained | None:
@@ -206,40 +211,6 @@ def _bars(chosen: state.Selection, probabilities: np.ndarray, most: int = 5) -> 
         bars.append(f'<div class="sl-bar">{escape(says)}<div style="{long};background:{theme.SERIES[0]}"></div></div>')
     st.markdown("**Prediction**")
     st.html(f"{_BARS}{''.join(bars)}")
-
-
-def _joints(seen: compute.Explained, layer: str) -> None:
-    saliency, _ = compute.normalised(seen, layer)
-    there = seen.clip.valid[:, None]
-    frames = np.maximum(there.sum(axis=0), 1)
-    mean, peak = (saliency * there).sum(axis=0) / frames, saliency.max(axis=0)  # (V, M)
-    bodies = [m for m in range(seen.clip.bodies) if seen.clip.valid[:, m].any()]
-    table = pd.DataFrame(
-        [
-            {
-                "joint": name.replace("_", " "),
-                "body": m + 1,
-                "mean": float(mean[v, m]),
-                "peak": float(peak[v, m]),
-                "peak at (s)": float(saliency[:, v, m].argmax()) / seen.clip.fps,
-            }
-            for m in bodies
-            for v, name in enumerate(seen.clip.skeleton.joints)
-        ]
-    ).sort_values("mean", ascending=False, kind="stable")
-    st.markdown("**Joints**", help="Mean over frames, and peak, relative to the clip's maximum in this layer.")
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=318,
-        column_config={
-            "joint": st.column_config.TextColumn(width=98),
-            "body": st.column_config.NumberColumn(width=42) if len(bodies) > 1 else None,
-            "mean": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=78),
-            "peak": st.column_config.NumberColumn(format="%.2f", width=46),
-            "peak at (s)": st.column_config.NumberColumn("at (s)", format="%.1f", width=44),
-        },
-    )
 
 
 main()

@@ -119,7 +119,8 @@ def _plane(chosen: state.Selection, of: str | None) -> None:
         key="projection",
         bind="query-params",
         help="Each clip is the mean of its windows at the layer. Colour and shape: class. Ring: wrongly predicted. "
-        "Large ring: the chosen clip. Hover for names, drag to box a group; a class chosen at *Curves of* stands out.",
+        "Large ring: the chosen clip. Hover for names; drag a line round some for a group (with Shift a box); a class "
+        "chosen at *Curves of* stands out.",
     )
     row = PROJECTIONS[name or "pca"]
     about = nullcontext() if row.quick else st.spinner(f"Laying out the clips by {row.title} ...", show_time=True)

@@ -12,7 +12,7 @@ from torch import nn
 
 from stgcn_lens.adjacency import links
 from stgcn_lens.errors import LensError
-from stgcn_lens.models.blocks import SpatioTemporalBlock
+from stgcn_lens.models.blocks import Pointwise, SpatioTemporalBlock
 from stgcn_lens.models.stgcn import CONFIGURATIONS, DataNorm
 from stgcn_lens.models.trunk import Trunk
 from stgcn_lens.skeleton import Layout
@@ -91,7 +91,7 @@ class TemporalBlock(nn.Module):
         if not first and c_in == c_out and stride == 1:
             self.shortcut = nn.Identity()
         elif not first:
-            self.shortcut = nn.Sequential(nn.Conv2d(c_in, c_out, 1, (stride, 1)), nn.BatchNorm2d(c_out))
+            self.shortcut = nn.Sequential(Pointwise(c_in, c_out, stride), nn.BatchNorm2d(c_out))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Frames in, frames out."""

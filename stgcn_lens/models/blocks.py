@@ -73,6 +73,22 @@ class Dropout(nn.Dropout):
         return x * scale.view(b, t, v, c).permute(0, 3, 1, 2)
 
 
+class Pointwise(nn.Conv2d):
+    """A convolution of single cells, of every `stride`-th frame: `nn.Conv2d(c_in, c_out, 1, (stride, 1))`.
+
+    The frames are chosen before the convolution. With a stride of its own, oneDNN's kernel for the gradient of the
+    weights writes past its memory on processors without AVX-512 when it runs in one thread and channels are not a
+    multiple of 8 (torch 2.13): training ended in a double free.
+    """
+
+    def __init__(self, c_in: int, c_out: int, stride: int = 1) -> None:
+        super().__init__(c_in, c_out, 1, (stride, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C_in, T, V) -> (B, C_out, ceil(T / stride), V)."""
+        return F.conv2d(x[:, :, :: self.stride[0]], self.weight, self.bias)
+
+
 class SpatioTemporalBlock(nn.Module):
     """Graph convolution, batch norm, ReLU, temporal convolution, batch norm, dropout, shortcut, ReLU.
 
@@ -101,7 +117,7 @@ class SpatioTemporalBlock(nn.Module):
         if shortcut and c_in == c_out and stride == 1:
             self.shortcut = nn.Identity()
         elif shortcut:
-            self.shortcut = nn.Sequential(nn.Conv2d(c_in, c_out, 1, (stride, 1)), nn.BatchNorm2d(c_out))
+            self.shortcut = nn.Sequential(Pointwise(c_in, c_out, stride), nn.BatchNorm2d(c_out))
         if self.shortcut is not None:
             # A block starts as its shortcut (Goyal et al. 2017, arXiv 1706.02677, section 5.1): with few clips the
             # ten blocks learn several times faster (docs/results.md).

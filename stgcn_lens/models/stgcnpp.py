@@ -12,7 +12,7 @@ from torch import nn
 
 from stgcn_lens.adjacency import partitions
 from stgcn_lens.errors import LensError
-from stgcn_lens.models.blocks import GraphConv
+from stgcn_lens.models.blocks import GraphConv, Pointwise
 from stgcn_lens.models.stgcn import DataNorm
 from stgcn_lens.models.trunk import Trunk
 from stgcn_lens.skeleton import Layout
@@ -69,7 +69,7 @@ class MultiScaleConv(nn.Module):
             for dilation, c in zip(DILATIONS, (first, *[share] * (len(DILATIONS) - 1)), strict=True)
         ]
         pooled = nn.Sequential(*_entry(channels, share), nn.MaxPool2d((3, 1), (stride, 1), (1, 0)))
-        self.branches = nn.ModuleList([*dilated, pooled, nn.Conv2d(channels, share, 1, (stride, 1))])
+        self.branches = nn.ModuleList([*dilated, pooled, Pointwise(channels, share, stride)])
         self.mix = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(), nn.Conv2d(channels, channels, 1))
         self.norm = nn.BatchNorm2d(channels)
         self.dropout = nn.Dropout(dropout)
@@ -107,7 +107,7 @@ class PlusBlock(nn.Module):
 
 
 def _resized(c_in: int, c_out: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(c_in, c_out, 1, (stride, 1)), nn.BatchNorm2d(c_out))
+    return nn.Sequential(Pointwise(c_in, c_out, stride), nn.BatchNorm2d(c_out))
 
 
 class STGCNPP(Trunk):

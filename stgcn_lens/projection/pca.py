@@ -1,7 +1,6 @@
 """Principal components, exact: singular vectors of the centred features."""
 
 import numpy as np
-from scipy.sparse.linalg import svds
 
 from stgcn_lens.projection.plane import Plane
 
@@ -31,6 +30,8 @@ def principal(features: np.ndarray, components: int, seed: int = 0) -> tuple[np.
     if min(centred.shape) <= max(_SMALL, 2 * components):
         left, values, _ = np.linalg.svd(centred, full_matrices=False)
     else:
+        from scipy.sparse.linalg import svds  # the app's first page must not wait for it
+
         start = np.random.default_rng(seed).standard_normal(min(centred.shape))
         left, values, _ = svds(centred, components, v0=start)
         left, values = left[:, ::-1], values[::-1]

@@ -13,7 +13,15 @@ function el(tag, className, parent, props = {}) {
   return node;
 }
 
-function fitPixels(canvas, w = canvas.clientWidth, h = canvas.clientHeight) {
+// Sizes of canvases on the page: to ask for one anew, in every picture, makes the browser lay out the page each time.
+const sizes = new WeakMap();
+
+function sizeOf(canvas) {
+  if (!sizes.has(canvas)) sizes.set(canvas, [canvas.clientWidth, canvas.clientHeight]);
+  return sizes.get(canvas);
+}
+
+function fitPixels(canvas, [w, h] = sizeOf(canvas)) {
   const ratio = globalThis.devicePixelRatio || 1;
   const width = Math.round(w * ratio), height = Math.round(h * ratio);
   if (canvas.width !== width) canvas.width = width;

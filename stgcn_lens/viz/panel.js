@@ -12,10 +12,10 @@ function makePanel(player, parent) {
   const tip = el("div", "sl-tip", stage, { hidden: true });
   const note = el("div", "sl-note", stage);
   note.setAttribute("role", "status");
-  const strip = el("canvas", "sl-strip", figure);
-  strip.setAttribute("role", "img");
-  const panel = { figure, canvas, strip, clip: null, data: null };
+  const panel = { figure, canvas, clip: null, data: null };
+  panel.strip = makeStrip(player, panel);
   panel.heat = makeHeat(player, panel, figure);
+  for (const each of [canvas, panel.strip.canvas, panel.heat.canvas]) player.sized.observe(each);
   let spots = [], pointer = null, drag = null;
 
   panel.setData = (p, twin, { height, single, heat }) => {
@@ -29,11 +29,11 @@ function makePanel(player, parent) {
     clock.hidden = single;
     subtitle.classList.toggle("sl-below", !single);
     canvas.style.height = `${height}px`;
+    sizes.delete(canvas);
     canvas.setAttribute("aria-label",
       `Moving skeleton of ${p.title || "a clip"}, ${p.frames} frames. Space plays, arrow keys step, drag turns, plus and minus zoom.`);
-    strip.setAttribute("aria-label", "Mean saliency of every frame; click to go there");
-    strip.hidden = !p.saliency;
     head.hidden = !(p.title || p.subtitle) && single;
+    panel.strip.setData();
     panel.heat.setData(heat, single);
   };
 
@@ -75,7 +75,7 @@ function makePanel(player, parent) {
     if (marked) drawRing(ctx, marked, marked.r + 6, accent);
     showTip();
     clock.textContent = `frame ${t + 1} / ${clip.frames}`;
-    drawStrip(strip, clip, t, player.loopOf(panel), player.palette, style);
+    panel.strip.draw(t, style);
     panel.heat.draw(t, style);
   };
 
@@ -115,6 +115,5 @@ function makePanel(player, parent) {
   canvas.addEventListener("dblclick", () => player.resetCamera());
   canvas.addEventListener("transitionend", () => player.draw());
   open.addEventListener("click", () => player.pick(panel.data.pick));
-  steerStrip(strip, player, panel);
   return panel;
 }

@@ -9,7 +9,7 @@ export default function mount({ parentElement, data, setTriggerValue }) {
   const root = parentElement;
   root.__player ??= make(root);
   root.__player.pick = (what) => setTriggerValue?.("pick", what);
-  root.__player.setData(data);
+  root.__player.setData(Array.isArray(data) ? data[0] : data); // the app sends a list of one
   return () => root.__player?.sleep();
 }
 
@@ -41,13 +41,15 @@ function make(root) {
 
   const view = { ...FRONT, hidden: new Set(), trail: false, evidence: true };
   const player = { view, palette: [], colours: null, mark: null, loop: null, drawn: 0 };
-  let panels = [], time = 0, playing = null, raf = 0, before = 0, visible = true, sync = "fraction", looks = "";
+  let panels = [], time = 0, playing = null, raf = 0, before = 0, visible = true, sync = "fraction", looks = "", seen = "";
+  player.sized = new ResizeObserver((entries) => { for (const { target } of entries) sizes.delete(target); player.draw(); });
 
   const first = () => panels[0].clip;
   const span = () => (sync === "seconds"
     ? Math.max(...panels.map(({ clip }) => clip.frames / clip.fps))
     : first().frames / first().fps);
   const shown = () => clamp(Math.floor(time * first().fps + 1e-6), 0, Number(slider.max));
+  const pose = () => panels.map((panel) => frameOf(panel)).join();
   const frameOf = (panel, at = time) => {
     const { clip } = panel;
     if (sync === "seconds") return clamp(Math.floor(at * clip.fps + 1e-6), 0, clip.frames - 1);
@@ -68,6 +70,7 @@ function make(root) {
     if (!panels.length) return;
     for (const panel of panels) panel.draw();
     player.drawn++;
+    seen = pose();
     const { fps } = first(), frames = Number(slider.max) + 1, frame = shown();
     slider.value = frame;
     count.textContent = `frame ${frame + 1} / ${frames} · ${(frame / fps).toFixed(2)} / ${(frames / fps).toFixed(2)} s`;
@@ -80,7 +83,7 @@ function make(root) {
     const { loop } = player, { fps } = first();
     if (loop && (time >= (loop.b + 1) / fps || time < loop.a / fps)) time = (loop.a + 0.01) / fps;
     else if (time >= span()) time %= span();
-    player.draw();
+    if (pose() !== seen) player.draw(); // the screen refreshes more often than a clip has frames
     raf = playing && visible ? requestAnimationFrame(tick) : 0;
   }
   function run() {
@@ -198,14 +201,14 @@ function make(root) {
     const single = filled.length === 1;
     const [lead, rate] = panels.length ? [first().name, first().fps] : [null, 1];
     const at = time * rate;
-    while (panels.length > filled.length) { const gone = panels.pop(); for (const node of [gone.figure, gone.strip, gone.heat.stage]) node.remove(); }
+    while (panels.length > filled.length) { const gone = panels.pop(); for (const node of [gone.figure, gone.strip.stage, gone.heat.stage]) node.remove(); }
     while (panels.length < filled.length) panels.push(makePanel(player, grid));
     grid.style.setProperty("--sl-min", filled.length > 5 ? "150px" : ["300px", "300px", "300px", "230px", "200px", "150px"][filled.length]);
     grid.classList.toggle("sl-alone", single);
     const how = { height: data.height, single, heat: data.heat };
     panels.forEach((panel, i) => {
       panel.setData(filled[i], panels[filled[i].like]?.clip, how);
-      (single ? under : panel.figure).append(panel.strip);
+      (single ? under : panel.figure).append(panel.strip.stage);
       (single ? below : panel.figure).append(panel.heat.stage);
     });
     player.mark = null;
@@ -226,7 +229,6 @@ function make(root) {
   player.panels = () => panels;
   player.state = () => ({ frame: panels.length ? frameOf(panels[0]) : 0, playing, yaw: view.yaw, pitch: view.pitch });
 
-  new ResizeObserver(() => player.draw()).observe(grid);
   new IntersectionObserver(([entry]) => { visible = entry.isIntersecting; run(); }).observe(box);
   return player;
 }

@@ -200,7 +200,16 @@ def assets() -> str:
 @cache
 def script() -> str:
     """The player's JavaScript, an ES module whose default export mounts it."""
-    return "\n".join((_HERE / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
+    return "\n".join(_script(name) for name in _SCRIPTS)
+
+
+def drawing() -> str:
+    """The part of it that knows canvases, for others that draw on them."""
+    return _script("draw")
+
+
+def _script(name: str) -> str:
+    return (_HERE / f"{name}.js").read_text(encoding="utf-8")
 
 
 @cache

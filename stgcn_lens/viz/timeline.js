@@ -7,33 +7,60 @@ const GUTTER = 112; // pixels for the names of the joints
 const AXIS = 18; // pixels for the seconds below
 const GRIP = 7; // pixels beside a mark of the loop in which it can be taken
 
-// Shade what the loop leaves out, and mark the frame shown; frames take `wide` pixels each from `left` on.
-function drawNow(ctx, { left, wide, frames, h, t, loop, style }) {
-  if (loop) {
-    const a = left + loop.a * wide, b = left + (loop.b + 1) * wide;
+// Shade what the loop leaves out; frames take `wide` pixels each from `left` on.
+function drawLoop(ctx, { left, wide, frames, h, loop, style }) {
+  if (!loop) return;
+  const a = left + loop.a * wide, b = left + (loop.b + 1) * wide;
+  ctx.fillStyle = style.backgroundColor;
+  ctx.globalAlpha = 0.68;
+  ctx.fillRect(left, 0, a - left, h);
+  ctx.fillRect(b, 0, left + frames * wide - b, h);
+  ctx.globalAlpha = 1;
+  for (const [x, way] of [[a, 1], [b, -1]]) {
     ctx.fillStyle = style.backgroundColor;
-    ctx.globalAlpha = 0.68;
-    ctx.fillRect(left, 0, a - left, h);
-    ctx.fillRect(b, 0, left + frames * wide - b, h);
-    ctx.globalAlpha = 1;
-    for (const [x, way] of [[a, 1], [b, -1]]) {
-      ctx.fillStyle = style.backgroundColor;
-      ctx.fillRect(x - 3, 0, 6, h);
-      ctx.fillStyle = style.getPropertyValue("--accent");
-      ctx.fillRect(x - 1.5, 0, 3, h);
-      for (const y of [0, h - 3]) ctx.fillRect(way > 0 ? x : x - 7, y, 7, 3);
-    }
+    ctx.fillRect(x - 3, 0, 6, h);
+    ctx.fillStyle = style.getPropertyValue("--accent");
+    ctx.fillRect(x - 1.5, 0, 3, h);
+    for (const y of [0, h - 3]) ctx.fillRect(way > 0 ? x : x - 7, y, 7, 3);
   }
-  const head = left + (t + 0.5) * wide;
-  ctx.fillStyle = style.backgroundColor; // a rim, so that the mark is seen on every colour of the map
-  ctx.fillRect(head - 3, 0, 6, h);
-  ctx.fillStyle = style.color;
-  ctx.fillRect(head - 1.25, 0, 2.5, h);
 }
 
-function drawStrip(canvas, clip, t, loop, palette, style) {
-  if (canvas.hidden) return;
-  const { ctx, w, h } = fitPixels(canvas);
+// A canvas whose picture stays while a clip plays: only the mark of the frame shown moves over it, as an element of its
+// own, so that the browser need not paint the picture sixty times a second.
+function makeStill(canvas, stage) {
+  const now = el("div", "sl-now", stage);
+  let drawn = "";
+  return ({ left, wide, h, t }, looks, draw) => {
+    now.style.transform = `translateX(${(left + (t + 0.5) * wide).toFixed(2)}px)`;
+    const all = [...sizeOf(canvas), globalThis.devicePixelRatio, h, looks].join();
+    if (all === drawn) return;
+    now.style.height = `${h}px`;
+    drawn = all;
+    draw(fitPixels(canvas).ctx);
+  };
+}
+
+function makeStrip(player, panel) {
+  const stage = el("div", "sl-stage"), canvas = el("canvas", "sl-strip", stage), still = makeStill(canvas, stage);
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", "Mean saliency of every frame; click to go there");
+  steerStrip(canvas, player, panel);
+  return {
+    stage, canvas,
+    setData: () => { stage.hidden = !panel.clip.value; sizes.delete(canvas); },
+    draw: (t, style) => {
+      const { clip } = panel, [w, h] = stage.hidden ? [0, 0] : sizeOf(canvas), loop = player.loopOf(panel);
+      if (!w || !h) return;
+      const place = { left: 0, wide: w / clip.frames, frames: clip.frames, h, t, loop, style };
+      still(place, [style.color, style.borderTopColor, style.backgroundColor, clip.key, loop?.a, loop?.b], (ctx) => {
+        drawMeans(ctx, w, h, clip, player.palette, style);
+        drawLoop(ctx, place);
+      });
+    },
+  };
+}
+
+function drawMeans(ctx, w, h, clip, palette, style) {
   const peak = Math.max(1e-6, ...clip.mean), wide = w / clip.frames;
   ctx.fillStyle = style.borderTopColor;
   ctx.globalAlpha = 0.45;
@@ -49,12 +76,9 @@ function drawStrip(canvas, clip, t, loop, palette, style) {
   ctx.beginPath();
   clip.mean.forEach((value, i) => ctx.lineTo((i + 0.5) * wide, h - (h - 3) * (value / peak)));
   ctx.stroke();
-  drawNow(ctx, { left: 0, wide, frames: clip.frames, h, t, loop, style });
 }
 
-// What does not change from frame to frame is drawn once, on a canvas of its own.
-function drawCells(canvas, w, h, clip, tall, colours, style) {
-  const { ctx } = fitPixels(canvas, w, h);
+function drawCells(ctx, w, h, clip, tall, colours, style) {
   const rows = clip.there.length * clip.V, wide = (w - GUTTER) / clip.frames;
   const image = new ImageData(clip.frames, rows);
   clip.there.forEach((m, band) => {
@@ -101,12 +125,11 @@ function makeHeat(player, panel, parent) {
   const canvas = el("canvas", "sl-heat", stage, { tabIndex: 0 });
   canvas.setAttribute("role", "img");
   const tip = el("div", "sl-cell", stage, { hidden: true });
-  const still = document.createElement("canvas");
-  const heat = { stage };
-  let drawn = "", pointer = null, tall = 0;
+  const heat = { stage, canvas }, still = makeStill(canvas, stage);
+  let pointer = null, tall = 0;
 
   const place = () => {
-    const { clip } = panel, wide = (canvas.clientWidth - GUTTER) / clip.frames;
+    const { clip } = panel, wide = (sizeOf(canvas)[0] - GUTTER) / clip.frames;
     const row = Math.floor(pointer[1] / tall), t = Math.floor((pointer[0] - GUTTER) / wide);
     if (row < 0 || row >= clip.there.length * clip.V || t < 0 || t >= clip.frames) return null;
     return { t, m: clip.there[Math.floor(row / clip.V)], v: row % clip.V, row };
@@ -119,29 +142,25 @@ function makeHeat(player, panel, parent) {
     const rows = clip.there.length * clip.V;
     tall = ROW[single ? "alone" : "beside"][rows > MANY ? 1 : 0];
     canvas.style.height = `${rows * tall + AXIS}px`;
+    sizes.delete(canvas);
     canvas.setAttribute("aria-label",
       `Saliency of ${clip.V} joints (down) over ${clip.frames} frames (across); click to go there, arrow keys step.`);
-    drawn = "";
   };
 
   heat.draw = (t, style) => {
     if (stage.hidden) return;
-    const { clip } = panel, { ctx, w, h } = fitPixels(canvas);
+    const { clip } = panel, { mark } = player, loop = player.loopOf(panel), [w, h] = sizeOf(canvas);
     if (w <= GUTTER) return;
-    const looks = [canvas.width, canvas.height, style.color, clip.key].join();
-    if (looks !== drawn) {
-      drawCells(still, w, h, clip, tall, player.colours, style);
-      drawn = looks;
-    }
-    ctx.drawImage(still, 0, 0, w, h);
-    const wide = (w - GUTTER) / clip.frames, { mark } = player;
-    const band = mark ? clip.there.indexOf(mark.m) : -1;
-    if (band >= 0) {
+    const place = { left: GUTTER, wide: (w - GUTTER) / clip.frames, frames: clip.frames, h: h - AXIS, t, loop, style };
+    const band = mark ? clip.there.indexOf(mark.m) : -1, row = band < 0 ? -1 : band * clip.V + mark.v;
+    still(place, [style.color, style.backgroundColor, clip.key, loop?.a, loop?.b, row], (ctx) => {
+      drawCells(ctx, w, h, clip, tall, player.colours, style);
+      drawLoop(ctx, place);
+      if (row < 0) return;
       ctx.strokeStyle = style.getPropertyValue("--accent");
       ctx.lineWidth = 2;
-      ctx.strokeRect(1, (band * clip.V + mark.v) * tall, w - 2, tall);
-    }
-    drawNow(ctx, { left: GUTTER, wide, frames: clip.frames, h: h - AXIS, t, loop: player.loopOf(panel), style });
+      ctx.strokeRect(1, row * tall, w - 2, tall);
+    });
   };
 
   canvas.addEventListener("pointermove", (e) => {

@@ -73,7 +73,7 @@ def test_a_point_tells_its_class_and_whether_the_prediction_is_wrong(whole):
 
 def test_a_group_shows_its_classes_and_the_mean_of_its_stored_maps(open_app, whole):
     app = open_app(whole, "layers", layer="block_6")
-    assert "Drag a box" in words(app)
+    assert "Draw a line" in words(app)
     rows = sources.open_source(str(whole), sources.stamp(whole)).rows
     chosen = (2, 5, 7)
     app.session_state[embedding.GROUP] = [rows[i].name for i in chosen]

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from stgcn_lens.adjacency import NORMALISATIONS, PARTITIONS, partitions
 from stgcn_lens.errors import LensError
 from stgcn_lens.models import STGCN, STGCNConfig
-from stgcn_lens.models.blocks import GraphConv, SpatioTemporalBlock
+from stgcn_lens.models.blocks import GraphConv, Pointwise, SpatioTemporalBlock
 from stgcn_lens.models.stgcn import CONFIGURATIONS
 from stgcn_lens.skeleton import get_layout
 from tests.models.weights import clips, randomised, stgcn
@@ -195,3 +195,19 @@ def test_an_impossible_network_is_refused_with_what_is_possible(settings):
         stgcn(**settings)
     assert str(next(iter(settings.values()))) in str(caught.value.got)
     assert caught.value.expected
+
+
+@pytest.mark.parametrize("frames", [7, 8])
+def test_a_strided_pointwise_convolution_is_pytorchs(frames):
+    # In float64, which oneDNN leaves alone: its own gradient is what this one is there to avoid.
+    ours, theirs = Pointwise(4, 6, 2).double(), torch.nn.Conv2d(4, 6, 1, (2, 1)).double()
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(3, 4, frames, 5, dtype=torch.float64)
+    found = []
+    for conv in (ours, theirs):
+        fed = x.clone().requires_grad_()
+        y = conv(fed)
+        y.square().sum().backward()
+        found.append((y, fed.grad, conv.weight.grad, conv.bias.grad))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)

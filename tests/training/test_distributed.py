@@ -151,5 +151,5 @@ def test_torchrun_starts_again_what_was_killed_and_it_ends_as_one_process_does(t
     assert len(results) == 1  # one of the processes tells it
     assert json.loads(results[0])["metrics"]["test"]["n"] == 20
     one, two = log(tmp_path / "one"), log(tmp_path / "two")
-    np.testing.assert_allclose(two[:10], one[:10], atol=1e-4)
+    np.testing.assert_allclose(two[:10], one[:10], atol=3e-4)  # without AVX-512 1.05e-4 was seen
     assert abs(two - one).max(axis=0)[0] < 0.01  # of 40 epochs, in which rounding grows
