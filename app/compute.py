@@ -71,13 +71,20 @@ def model(folder: str, stamp: str) -> Model:
 
 def layers(source: "Source") -> list[str]:
     """Names in depth order, from "input" to "logits"; the input alone if there is neither a model nor an analysis."""
+    if opening.loading.is_set() and (known := _analysed(source)) and st.query_params.get("layer") in (None, *known):
+        return known
     if source.has_model:
         if source.path is None and (kept := opening.read(source.model)) is not None:
             return list(kept.layers)
         return [*model(str(source.model), source.stamp).loaded.model.layers, "logits"]
-    if source.path is not None and (source.path / "layers.json").is_file():
-        return [row["layer"] for row in analysis.layer_table(str(source.path), source.stamp)]
-    return ["input"]
+    return _analysed(source) or ["input"]
+
+
+def _analysed(source: "Source") -> list[str]:
+    """The layers of a run's graphs; none if there are none."""
+    if source.path is None or not (source.path / "layers.json").is_file():
+        return []
+    return [row["layer"] for row in analysis.layer_table(str(source.path), source.stamp)]
 
 
 def explain(

@@ -1,5 +1,6 @@
 """How the app is started; no Streamlit is imported to know it."""
 
+import gc
 import logging
 import os
 import socket
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 MAIN = Path(__file__).with_name("main.py")
+_PATIENCE = 4.0  # seconds (ours) after which the network is loaded though nobody has come
+_TURN = 5e-4  # seconds (ours; Python's own: 5e-3) after which a thread that imports lets one that answers have its turn
 _BREATH = 0.8  # seconds (ours) in which the browser draws what it was sent, before the imports go on
 
 
@@ -41,26 +44,31 @@ def command(
 
 
 def _warm(arguments: list[str], imported: threading.Event) -> None:
-    """Import what the first page needs, and explain the clip it opens on, while the browser opens.
+    """Import what the first page needs while the browser opens, and what its questions need once it is drawn.
 
-    The demo model's first page needs no torch (app/opening.py): that is imported once the page is drawn, as is what
-    the pages after it need.
+    That is torch, which takes as long to import as all the rest: the demo model's first page is kept (app/opening.py),
+    and a run's begins with the clip alone.
     """
-    import_module("scipy.interpolate")
+    if not any(word.startswith("--run") for word in arguments):
+        import_module("scipy.interpolate")  # of the synthetic clips
     imported.wait()  # two threads that import Streamlit at once can see it half made
     # Streamlit warns of every cache that is filled outside of a page.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     sys.path.insert(0, str(MAIN.parents[1]))
     from app import opening, state
 
-    state.warm(arguments)
     for name in ("app.takeaway", "app.scenes", "app.trust"):  # of the first page
         import_module(name)
-    opening.drawn.wait()
+    state.warm(arguments)
+    opening.drawn.wait(_PATIENCE)
     time.sleep(_BREATH)
-    state.warm(arguments, live=True)
+    try:
+        state.warm(arguments, live=True)
+    finally:
+        opening.loading.clear()
     for name in ("pandas", "altair", "scipy.sparse.csgraph"):
         import_module(name)
+    gc.freeze()  # what is there by now stays: from here on garbage is looked for among the rest only
 
 
 def _answer_at_once() -> None:
@@ -97,6 +105,7 @@ def _leave_a_core() -> None:
 
 def _serve(arguments: list[str]) -> None:
     _leave_a_core()
+    sys.setswitchinterval(_TURN)
     imported = threading.Event()
     chosen = arguments[arguments.index("--") + 1 :] if "--" in arguments else []
     threading.Thread(target=_warm, args=(chosen, imported), daemon=True).start()

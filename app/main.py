@@ -28,10 +28,11 @@ PAGES = (
 st.set_page_config(page_title="stgcn_lens", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 # Streamlit leaves 6rem above the page and as much beside it; the legs of the skeleton need them. Closer links: all ten
 # pages stand in the bar of a window of 1,280 px, none behind "2 more".
-st.html(
+st.markdown(
     "<style>.stMainBlockContainer{padding:3.6rem 1.8rem 2rem}"
     "[data-testid=stSidebarHeader]{height:2.4rem;margin-bottom:0}"
-    "[data-testid=stTopNavLink]{padding:0 .25rem;gap:.3rem}</style>"
+    "[data-testid=stTopNavLink]{padding:0 .25rem;gap:.3rem}</style>",
+    unsafe_allow_html=True,
 )
 page = st.navigation([st.Page(file, title=title, icon=icon) for file, title, icon in PAGES], position="top")
 try:

@@ -19,6 +19,7 @@ import numpy as np
 CHECKPOINT = Path(__file__).resolve().parents[1] / "checkpoints" / "demo"
 FILE = "opening.npz"
 drawn = threading.Event()  # a page has been drawn: what was put off until then can be got ready
+loading = threading.Event()  # torch and the network of the run are on their way: a page need not wait for them
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import compute, sources
+from app import compute, opening, sources
 from stgcn_lens.errors import LensError
 
 PREDICTED = "predicted"
@@ -101,14 +101,18 @@ def choose(arguments: Sequence[str]) -> Selection:
 def warm(arguments: Sequence[str], *, live: bool = False) -> None:
     """Have ready what the app opens on, before anybody asks; whatever is wrong with it is said to them, not here.
 
-    `live`: also where the answer is kept, so that the network is there for the next question.
+    `live`: with the network, so that it is there for the next question.
     """
     path = next(iter(places(arguments).values()))
     with suppress(LensError):
         source = sources.open_source(str(path or ""), sources.stamp(path))
-        if source.has_model:
-            by_name, best = _listed(str(source.path), source.stamp, EVERY, source)
-            (compute.live if live else compute.explain)(source, by_name[best], None)
+        by_name, best = _listed(str(source.path), source.stamp, EVERY, source)
+        if live and source.has_model:
+            compute.live(source, by_name[best])
+        elif source.path is None:
+            compute.explain(source, by_name[best], None)
+        elif source.has_model:
+            opening.loading.set()
 
 
 def _clip(source: sources.Source) -> sources.ClipRow:

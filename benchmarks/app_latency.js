@@ -6,6 +6,7 @@ window.player = () => { if (!node?.isConnected) node = deep(document); return no
 window.shows = (words) => { const p = player(); if (!(p?.drawn > 0 && p.panels()[0].clip.value)) return false;
   const { title, subtitle } = p.panels()[0].data; return words.every((w) => `${title} ${subtitle} `.includes(w)); };
 window.edited = (key) => { const p = player(); return p?.panels().length === 2 && p.panels()[1].data.key !== key; };
+window.reads = (words) => Boolean(document.querySelector(".stMain")?.innerText.includes(words));
 window.settled = (path) => location.pathname === path && !document.querySelector("[data-stale=true]")
   && document.querySelector(".stApp")?.dataset.testScriptState === "notRunning"
   && document.querySelector(".stMainBlockContainer")?.innerText.length > 40;

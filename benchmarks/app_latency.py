@@ -1,17 +1,22 @@
 """Claim: the app answers at once, in a real headless browser; `ratio` is budget / measured, of the worst measurement.
 
-    python benchmarks/app_latency.py [--clips 16487] [--sessions 20] [--seconds 60] [--only open large sessions player]
+    python benchmarks/app_latency.py [--clips 16487] [--sessions 20] [--seconds 60]
+                                     [--only bare open large sessions player]
 
+bare: a Streamlit page of one slider, one list and one line of text, opened and changed the same way: what of all that
+follows is Streamlit's and the browser's own on this machine.
 open: the demo model, from the address to a playing skeleton with saliency, and from the command to it; then, once the
 server has got ready for questions (how long that takes is said), changes of layer and of class, and edits on What if
 until the changed clip plays with its saliency.
-large: a run of 16,487 made-up clips of two people, with made-up embeddings and graphs, opened by a new server; then
-changes of layer and of page, the second time round. player: redraws a second and payload of two 25-joint bodies in
-300 frames at twice the speed, so that every redraw shows another frame, heat map and all. sessions: people who click
-without a pause, each on a clip of their own; what they saw is compared with what a new server shows to one of them
-alone. Times are taken in the page, from the key or click to the first picture that shows what was asked for. bare: a
-Streamlit page of one slider, one list and one line of text, opened and changed the same way: what of all this is
-Streamlit's and the browser's own on this machine. Needs playwright and chromium.
+large: a run of 16,487 made-up clips of two people, with made-up embeddings and graphs, opened by a new server until
+the clip plays, and until it has its saliency, for which the network must be loaded; then changes of layer and of page,
+the second time round.
+player: redraws a second and payload of two 25-joint bodies in 300 frames at twice the speed, so that every redraw
+shows another frame, heat map and all.
+sessions: people who click without a pause, each on a clip of their own; what they saw is compared with what a new
+server shows to one of them alone.
+Times are taken in the page, from the key or click to the first picture that shows what was asked for. Needs playwright
+and chromium.
 """
 
 import argparse
@@ -23,6 +28,7 @@ import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -40,7 +46,7 @@ from stgcn_lens.data.synthetic import SyntheticConfig, synthetic_set
 from stgcn_lens.skeleton import LAYOUTS
 from stgcn_lens.viz import player
 
-PARTS = ("open", "large", "player", "sessions")
+PARTS = ("bare", "open", "large", "player", "sessions")
 BUDGETS = {  # seconds, but for the rates and sizes; a value that must be reached is given as a negative number
     "first open": 3.0,
     "layer": 0.3,
@@ -53,20 +59,27 @@ BUDGETS = {  # seconds, but for the rates and sizes; a value that must be reache
     "redraws a second": -60.0,
     "server GB": 2.0,
 }
+CLASSES = ("throw", "kick", "hug", "bow", "squat")
 PACE = 100  # milliseconds between two looks of a person of the crowd
 UNITS = {"payload kB": "kB", "redraws a second": "1/s", "server GB": "GB"}
 SPIES = Path(__file__).with_suffix(".js").read_text()
+BARE = """
+import streamlit as st
+layer = st.sidebar.select_slider("Layer", [f"block_{i}" for i in range(1, 11)], "block_10", key="layer")
+name = st.sidebar.selectbox("Evidence for class", ["predicted", "throw", "kick", "hug", "bow", "squat"], key="class")
+st.write(f"at {layer} for “{name}” shown")
+"""
 
 
 @contextmanager
-def server(run: Path | None, folder: Path) -> Iterator[tuple[str, int]]:
-    """The app on a free port, as `stgcn-lens app` starts it: its address and its process."""
+def server(run: Path | None, folder: Path, line: list[str] | None = None) -> Iterator[tuple[str, int]]:
+    """The app on a free port, as `stgcn-lens app` starts it, or another command: its address and its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with (folder / "log").open("wb") as log:
         bare = {**os.environ, "HOME": str(folder)}
-        line = command(run, port, root=folder, browser=False)
+        line = [*line, f"--server.port={port}"] if line else command(run, port, root=folder, browser=False)
         process = subprocess.Popen(line, cwd=folder, env=bare, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
@@ -127,9 +140,10 @@ async def shown(page: Page, *words: str) -> float:
     return float(await page.evaluate("words => when(shows, words)", list(words)))
 
 
-async def playing(page: Page) -> float:
-    """Seconds from the start of the navigation until a skeleton with saliency moves."""
-    test = "() => when(() => shows([]) && player().state().playing && player().state().frame > 0)"
+async def playing(page: Page, *, bare: bool = False) -> float:
+    """Seconds from the start of the navigation until a skeleton moves, with saliency unless `bare`."""
+    there = "player()?.drawn > 0" if bare else "shows([])"
+    test = f"() => when(() => {there} && player().state().playing && player().state().frame > 0)"
     await page.wait_for_function("() => Boolean(window.when)")
     return float(await page.evaluate(test))
 
@@ -180,6 +194,27 @@ async def edits(page: Page) -> list[float]:
     return times
 
 
+async def bare(browser: Browser, folder: Path) -> dict[str, list[float]]:
+    """The same questions to a page that holds nothing else."""
+    (folder / "bare.py").write_text(BARE)
+    options = ("--server.headless=true", "--browser.gatherUsageStats=false", "--server.address=127.0.0.1")
+    line = [sys.executable, "-m", "streamlit", "run", str(folder / "bare.py"), *options]
+    found: dict[str, list[float]] = {"bare layer": [], "bare class": []}
+    with server(None, folder, line) as (address, pid):
+        async with visit(browser, address) as page:
+            await page.wait_for_function("() => Boolean(window.when)")
+            found["bare first open"] = [float(await page.evaluate("when(reads, 'shown')"))]
+            await rested(pid)
+            thumb = page.get_by_test_id("stSidebar").get_by_role("slider")
+            for block in range(9, 3, -1):
+                await thumb.press("ArrowLeft")
+                found["bare layer"].append(float(await page.evaluate(f"when(reads, 'at block_{block} ')")))
+            for name in CLASSES:
+                await choose(page, "Evidence for class", name)
+                found["bare class"].append(float(await page.evaluate(f"when(reads, '“{name}”')")))
+    return found
+
+
 async def opened(browser: Browser, folder: Path) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {"layer": [], "class": []}
     began = time.monotonic()
@@ -190,7 +225,7 @@ async def opened(browser: Browser, folder: Path) -> dict[str, list[float]]:
             found["from the command"] = [up + found["first open"][0]]
             found["ready for questions after"] = [await rested(pid)]
             found["layer"] += await layers(page)
-            for name in ("throw", "kick", "hug", "bow", "squat"):
+            for name in CLASSES:
                 await choose(page, "Evidence for class", name)
                 found["class"].append(await shown(page, f"“{name}”"))
             found["what if"] = await edits(page)
@@ -201,7 +236,7 @@ async def large(browser: Browser, folder: Path, clips: int) -> dict[str, list[fl
     run = made_up(folder / "large", clips)
     with server(run, folder) as (address, pid):
         async with visit(browser, address) as page:
-            found = {"open large": [await playing(page)]}
+            found = {"open large": [await playing(page, bare=True)], "evidence large": [await playing(page)]}
             await rested(pid)
             found["layer large"] = await layers(page)
             times = await pages(page)
@@ -289,7 +324,7 @@ async def measure(args: argparse.Namespace) -> dict[str, list[float]]:
             for part in args.only:
                 folder = Path(name) / part
                 folder.mkdir()
-                job = {"open": opened, "large": large, "player": played, "sessions": crowd}[part]
+                job = {"bare": bare, "open": opened, "large": large, "player": played, "sessions": crowd}[part]
                 how = {"large": (args.clips,), "sessions": (args.sessions, args.seconds)}.get(part, ())
                 for what, values in (await job(browser, folder, *how)).items():
                     found.setdefault(what, []).extend(values)

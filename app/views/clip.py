@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from app import canvas, compute, joints, scenes, state, stored, takeaway, trust
+from app import canvas, compute, joints, opening, scenes, state, stored, takeaway, trust
 from app.state import plain
 from stgcn_lens.data.clip import Clip
 from stgcn_lens.viz import player, theme
@@ -24,6 +24,9 @@ def main() -> None:
     chosen = state.current()
     if not chosen.source.has_model:
         _bare(chosen)
+        return
+    if opening.loading.is_set() and chosen.source.path is not None:
+        _soon(chosen)
         return
     seen = _seen(chosen)
     if seen is None:
@@ -95,6 +98,23 @@ def _seen(chosen: state.Selection) -> compute.Explained | None:
         return None
     with st.spinner(f"{chosen.method} ...", show_time=True):
         return compute.explain(chosen.source, chosen.clip, target, chosen.method, against)
+
+
+def _soon(chosen: state.Selection) -> None:
+    """The clip alone while the network is being loaded; the page comes back by itself once it is."""
+    row, classes = chosen.clip, chosen.source.classes
+    said = f"True: **{plain(row.class_name)}**. " if row.class_name else ""
+    if row.predicted is not None:
+        said += f"The model said **{plain(classes[row.predicted])}**. "
+    st.markdown(f"{said}The network is being loaded; what it sees follows in a moment.")
+    _still(chosen, chosen.source.clip(row))
+    _follow()
+
+
+@st.fragment(run_every=0.2)
+def _follow() -> None:
+    if not opening.loading.is_set():
+        st.rerun()
 
 
 def _wait(chosen: state.Selection) -> None:
