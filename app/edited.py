@@ -54,18 +54,18 @@ def choose(layout: Layout) -> Edits:
         drop=LOST[lost],
         hide=_named(hide, {**parts, **joints}),
     )
-    st.button("Undo all", on_click=_undo, disabled=not edits.any, icon=":material/undo:", width="stretch")
+    st.button("Undo all", on_click=undo, disabled=not edits.any, icon=":material/undo:", width="stretch")
     return edits
 
 
-def under(kind: str, level: float) -> dict[str, Any]:
-    """What the widgets say for a disturbance of the noise study at a level; empty where they cannot say it."""
+def under(kind: str, level: float) -> dict[str, str]:
+    """The URL's words for a disturbance of the noise study at a level; empty where the widgets cannot say it."""
     if kind == "gaussian" and f"{level:g}_dB" in NOISE:
-        return {**_PLAIN, "noise": f"{level:g}_dB"}
+        return {"noise": f"{level:g} dB"}
     if kind == "frame_dropout" and f"{100 * level:g}_percent" in LOST:
-        return {**_PLAIN, "drop": f"{100 * level:g}_percent"}
+        return {"drop": f"{100 * level:g} %"}
     if kind == "viewpoint" and level % 15 == 0:
-        return {**_PLAIN, "rotate": int(level)}
+        return {"rotate": f"{level:g}"}
     return {}
 
 
@@ -144,6 +144,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _undo() -> None:
+def undo() -> None:
+    """Show the clip as it was recorded."""
     for key, value in _PLAIN.items():
         st.session_state[key] = value

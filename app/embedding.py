@@ -1,7 +1,7 @@
 """The clips of a layer as points that can be clicked, and encircled as a group."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,6 @@ import streamlit as st
 from app import charts, choosing, scatter, state
 from stgcn_lens.projection.plane import Plane
 from stgcn_lens.viz import theme
-
-if TYPE_CHECKING:
-    import altair as alt
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 GROUP = "group"  # where the session keeps the names of the encircled clips
@@ -79,7 +76,7 @@ def draw(
 
 def _figure(
     points: pd.DataFrame, name: str, classes: Sequence[str], legend: bool, tokens: dict[str, str], height: int
-) -> "alt.LayerChart":
+) -> Any:
     """The same as a figure to take away."""
     import altair as alt
 

@@ -59,7 +59,8 @@ def _warm(arguments: list[str], imported: threading.Event) -> None:
 
     for name in ("app.takeaway", "app.scenes", "app.trust"):  # of the first page
         import_module(name)
-    state.warm(arguments)
+    if state.warm(arguments):
+        opening.loading.set()
     opening.drawn.wait(_PATIENCE)
     time.sleep(_BREATH)
     try:

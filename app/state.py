@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import compute, opening, sources
+from app import compute, sources
 from stgcn_lens.errors import LensError
 
 PREDICTED = "predicted"
@@ -98,10 +98,11 @@ def choose(arguments: Sequence[str]) -> Selection:
     return Selection(source, clip, layer, target, method, against, found)
 
 
-def warm(arguments: Sequence[str], *, live: bool = False) -> None:
+def warm(arguments: Sequence[str], *, live: bool = False) -> bool:
     """Have ready what the app opens on, before anybody asks; whatever is wrong with it is said to them, not here.
 
-    `live`: with the network, so that it is there for the next question.
+    `live`: with the network, so that it is there for the next question. Returns whether a page that is opened now
+    would have to wait for the network.
     """
     path = next(iter(places(arguments).values()))
     with suppress(LensError):
@@ -111,8 +112,9 @@ def warm(arguments: Sequence[str], *, live: bool = False) -> None:
             compute.live(source, by_name[best])
         elif source.path is None:
             compute.explain(source, by_name[best], None)
-        elif source.has_model:
-            opening.loading.set()
+        else:
+            return source.has_model
+    return False
 
 
 def _clip(source: sources.Source) -> sources.ClipRow:

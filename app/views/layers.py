@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import analysis, canvas, charts, choosing, curves, embedding, group, panels, state, takeaway
+from app import analysis, charts, choosing, curves, embedding, group, single, state, takeaway
 from app.state import plain
 from stgcn_lens.errors import LensError, RunError
 from stgcn_lens.projection import PROJECTIONS
 from stgcn_lens.skeleton import get_layout
-from stgcn_lens.viz import player
 
 EVERY = "all classes"
 HELP = (
@@ -43,7 +42,7 @@ def main() -> None:
         _plane(chosen, None if of == EVERY else of)
     left, right = st.columns(2, gap="medium")
     with left:
-        scene = _play(chosen)
+        scene = single.play(chosen, "layers_player")
     with right:
         group.show(chosen)
     with st.expander("Numbers of every layer"):
@@ -138,21 +137,6 @@ def _plane(chosen: state.Selection, of: str | None) -> None:
         shown = f"{len(points):,} of {len(source.rows):,} clips, drawn by chance (seed 0)"
     caption = f"{shown} at {plain(chosen.layer)}; {plane.note}. {row.about} Ring: wrongly predicted."
     embedding.draw(points, chosen, of, caption=caption, key="embedding", height=270)
-
-
-def _play(chosen: state.Selection) -> player.Scene | None:
-    """The chosen clip."""
-    if chosen.source.clips is None:
-        st.info(f"The clips of this run cannot be read, so none plays: {plain(chosen.source.trouble)}")
-        return None
-    row = chosen.clip
-    said = "" if row.predicted is None else f", taken for {chosen.source.classes[row.predicted]}"
-    asked, subtitle = panels.Asked.of(chosen), f"{row.class_name or 'no label'}{said}"
-    shown = panels.panel(chosen.source, row, chosen.layer, asked, title=row.name, subtitle=subtitle)
-    scene = player.scene([shown.panel], scope=shown.scope, height=250)
-    canvas.show(scene, key="layers_player")
-    takeaway.clips([shown.filmed], scene, name="clip", method=asked.method)
-    return scene
 
 
 def _table(rows: list[dict[str, Any]]) -> None:

@@ -33,8 +33,8 @@ _SHOWS = "how accuracy, label errors, neighbourhoods and saliency change as the 
 def main() -> None:
     """Draw the page."""
     chosen = state.current()
-    if st.session_state.pop("open_what_if", False):
-        st.switch_page("views/what_if.py", query_params={})  # None would try to clear what widgets hold
+    if asked := st.session_state.pop("open_what_if", None):
+        st.switch_page("views/what_if.py", query_params=asked)
     study = studies.result(chosen, "noise", _SHOWS)
     if study is None:
         return
@@ -210,10 +210,9 @@ def _one_clip(study: Mapping[str, Any], kind: str, chosen: state.Selection) -> N
 
 
 def _see(found: Mapping[str, Any]) -> None:
-    """What if opens with these edits."""
-    for key, value in found.items():
-        st.session_state[key] = value
-    st.session_state["open_what_if"] = True
+    """What if opens with these edits, and no others."""
+    edited.undo()
+    st.session_state["open_what_if"] = found
 
 
 def _told(study: Mapping[str, Any], kind: str) -> None:

@@ -7,15 +7,16 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from app import charts, choosing, state, studies, takeaway
+from app import charts, choosing, single, state, studies, takeaway
 from app.state import plain
-from stgcn_lens.viz import theme
+from stgcn_lens.viz import player, theme
 
 SCRATCH = "scratch"
 _SHOWS = (
     "the accuracy on other classes or another set when all layers up to a cut stay as they are, beside the label error "
     "of the frozen layers, and the cut that smoothness alone foretells"
 )
+_GRID = {"view": "layers"}  # of the Clip page
 _ENDS = ("value", "ci_low", "ci_high")
 
 
@@ -34,8 +35,9 @@ def main() -> None:
     with right:
         _errors(study, chosen)
     _scores(study)
+    scene = _one_clip(study, accuracy, chosen)
     takeaway.table(accuracy, "transfer-accuracy")
-    takeaway.view("Transfer", said.replace("\\", "").replace("**", ""))
+    takeaway.view("Transfer", said.replace("\\", "").replace("**", ""), scene)
 
 
 def accuracies(study: Mapping[str, Any]) -> pd.DataFrame:
@@ -160,6 +162,38 @@ def _errors(study: Mapping[str, Any], chosen: state.Selection) -> None:
         caption="Dashed: chance. Grey: the chosen layer.",
         name="transfer-label-errors",
     )
+
+
+def _one_clip(study: Mapping[str, Any], accuracy: pd.DataFrame, chosen: state.Selection) -> player.Scene | None:
+    """What the network, cut at the chosen layer, has seen of the chosen clip, and what that cut is worth."""
+    if not chosen.source.has_model:
+        return None
+    left, right = st.columns([1.5, 1], gap="medium")
+    with left:
+        scene = single.play(chosen, "transfer_player")
+    with right:
+        st.markdown(f"**{plain(chosen.clip.name)} at {plain(chosen.layer)}**")
+        st.markdown(worth(study, accuracy, chosen.layer))
+        st.page_link("views/neighbours.py", label="Its neighbours at this layer", icon=":material/hub:")
+        st.page_link(
+            "views/clip.py", label="All its layers side by side", icon=":material/grid_view:", query_params=_GRID
+        )
+    return scene
+
+
+def worth(study: Mapping[str, Any], accuracy: pd.DataFrame, layer: str) -> str:
+    """What the study says of the cut at a layer, in words."""
+    rows = accuracy[(accuracy["cut"] == layer) & accuracy["value"].notna()]
+    if rows.empty:
+        return f"The study made no cut at {plain(layer)}. Click a point of the curves to choose one of its cuts."
+    told = [f"{row['value']:.2f} with {_shots(row['shots'])}" for _, row in rows.iterrows()]
+    text = f"Frozen up to here, the network reaches {', '.join(told)} on the target."
+    foretold = ((study.get("prediction") or {}).get("knn") or {}).get("cut")
+    return text + (" Smoothness foretells this cut." if foretold == layer else "")
+
+
+def _shots(shots: Any) -> str:
+    return "all clips" if shots == "full" else f"{shots} {'clip' if str(shots) == '1' else 'clips'} a class"
 
 
 def _scores(study: Mapping[str, Any]) -> None:

@@ -103,7 +103,7 @@ def test_the_later_pages_open_without_trouble_light_and_dark(visit, scheme):  # 
     page = patient(visit("/confusions", color_scheme=scheme))
     for path in ("confusions", "what_if", "data", "runs"):
         page.goto(re.sub(r"/[a-z_]*(\?.*)?$", f"/{path}", page.url))
-        page.get_by_test_id("stMain").locator("[data-testid=stMarkdown]").first.wait_for()
+        page.get_by_test_id("stMain").locator("[data-testid=stMarkdown]:visible").first.wait_for()
         settled(page)
         assert page.get_by_test_id("stAlertContentError").count() == 0
         wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= innerWidth")

@@ -13,6 +13,7 @@ from streamlit.web.server.starlette import starlette_server
 
 from app import compute, launch, opening, sources
 from tests.app.conftest import MAIN
+from tests.app.test_pages import errors, words
 
 FIRST_PAGE = """
 import sys
@@ -86,3 +87,19 @@ def test_a_core_is_left_to_the_browser_unless_one_says_otherwise(monkeypatch):
     launch._leave_a_core()
     assert (os.environ["OMP_NUM_THREADS"], os.environ["NUMBA_NUM_THREADS"]) == ("7", "3")
     monkeypatch.delenv("OMP_NUM_THREADS")
+
+
+def test_a_run_opens_on_its_clip_while_the_network_is_being_loaded(open_app, whole, monkeypatch):
+    opening.loading.set()
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(compute, "model", lambda *_: pytest.fail("waited for the network"))
+            app = open_app(whole, layer="block_3")
+        assert errors(app) == []
+        assert app.select_slider("layer").value == "block_3"
+        assert "The network is being loaded" in words(app)
+    finally:
+        opening.loading.clear()
+    app.run()
+    assert errors(app) == []
+    assert "At block_3 " in words(app)

@@ -57,13 +57,14 @@ def test_a_class_called_script_stays_a_name(open_app, copy):
 
 def test_what_the_app_opens_on_is_ready_before_anybody_asks(whole, monkeypatch, tmp_path):
     compute._explain.clear()
-    state.warm(["--run", str(whole)])
+    assert state.warm(["--run", str(whole)])  # its page begins without the network
+    assert not state.warm(["--run", str(whole)], live=True)
     source = sources.open_source(str(whole), sources.stamp(whole))
     best = max(source.rows, key=lambda row: (row.right, row.confidence))
     monkeypatch.setattr(compute, "feed", lambda *_: pytest.fail("explained again"))
     assert compute.explain(source, best, None).maps
     (tmp_path / "none").mkdir()
-    state.warm(["--run", str(tmp_path / "none")])  # no run: the page says so, the start does not fail
+    assert not state.warm(["--run", str(tmp_path / "none")])  # no run: the page says so, the start does not fail
 
 
 def evil(run: Path) -> Path:

@@ -53,9 +53,11 @@ def test_a_level_of_the_noise_leads_to_the_chosen_clip_under_it(open_app, copy):
     made.put(copy, "noise", made.noise())
     app = open_app(copy, "noise")
     clip = app.selectbox("clip").value
+    app.session_state["mirror"] = True  # of an earlier visit
     next(button for button in app.button if button.key == "see 0").click().run()
     assert errors(app) == []
     assert app.selectbox("noise").value == "0_dB"
+    assert not app.toggle("mirror").value
     assert app.selectbox("clip").value == clip
     assert "With noise at 0 dB the model says" in words(app)
 
@@ -68,10 +70,12 @@ def test_a_level_of_the_noise_leads_to_the_chosen_clip_under_it(open_app, copy):
         ("viewpoint", 45.0, Edits(rotate=45.0)),
     ],
 )
-def test_the_widgets_say_what_the_study_did(kind, level, edits):
+def test_the_widgets_say_what_the_study_did(open_app, whole, kind, level, edits):
     found = edited.under(kind, level)
-    said = Edits(rotate=float(found["rotate"]), noise=edited.NOISE[found["noise"]], drop=edited.LOST[found["drop"]])
-    assert said == edits
+    app = open_app(whole, "what_if", **found)
+    assert errors(app) == []
+    read = (float(app.slider("rotate").value), app.selectbox("noise").value, app.selectbox("drop").value)
+    assert Edits(rotate=read[0], noise=edited.NOISE[read[1]], drop=edited.LOST[read[2]]) == edits
 
 
 @pytest.mark.parametrize(("kind", "level"), [("gaussian", 12.5), ("viewpoint", 20.0), ("jitter", 2.0)])
@@ -90,6 +94,16 @@ def test_transfer_says_the_best_cut_and_how_well_it_was_foretold(open_app, copy)
     assert "**undecided**" in text
     assert "x left out: no body" in text
     assert app.dataframe[0].value["within one layer of the best"].tolist() == [0.5]
+
+
+def test_a_cut_of_the_transfer_leads_to_the_chosen_clip_at_that_layer(open_app, copy):
+    made.put(copy, "transfer", made.transfer())
+    app = open_app(copy, "transfer", layer="block_1")
+    assert errors(app) == []
+    clip = app.selectbox("clip").value
+    assert f"**{clip} at block_1**" in words(app)
+    assert "Frozen up to here, the network reaches 0.55 with 1 clip a class, 0.85 with all clips" in words(app)
+    assert "The study made no cut at block_5" in words(open_app(copy, "transfer", layer="block_5"))
 
 
 @pytest.mark.parametrize("name", ["noise", "transfer"])
