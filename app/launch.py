@@ -52,8 +52,10 @@ def _warm(arguments: list[str], imported: threading.Event) -> None:
     if not any(word.startswith("--run") for word in arguments):
         import_module("scipy.interpolate")  # of the synthetic clips
     imported.wait()  # two threads that import Streamlit at once can see it half made
-    # Streamlit warns of every cache that is filled outside of a page.
-    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
+    # Streamlit warns of every cache that is filled outside of a page; this thread means to.
+    me = threading.current_thread().name
+    warnings = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
+    warnings.addFilter(lambda record: record.threadName != me)
     sys.path.insert(0, str(MAIN.parents[1]))
     from app import opening, state
 

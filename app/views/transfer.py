@@ -34,8 +34,8 @@ def main() -> None:
         _accuracy(study, accuracy, chosen)
     with right:
         _errors(study, chosen)
-    _scores(study)
     scene = _one_clip(study, accuracy, chosen)
+    _scores(study)
     takeaway.table(accuracy, "transfer-accuracy")
     takeaway.view("Transfer", said.replace("\\", "").replace("**", ""), scene)
 
