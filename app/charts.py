@@ -41,19 +41,34 @@ def chosen_layer(layer: str, x: alt.X) -> alt.Chart:
     return alt.Chart(data).mark_rule(strokeWidth=16, opacity=0.16, color=tokens()["text"]).encode(x=x)
 
 
-def show(chart: Any, *, alt_text: str, name: str = "", caption: str = "", **how: Any) -> None:
+def show(
+    chart: Any, *, alt_text: str, name: str = "", caption: str = "", kept: tuple[Any, ...] = (), **how: Any
+) -> None:
     """Draw a chart in the page's colours, and under it what of it can be taken away.
 
     Parameters
     ----------
+    chart : the chart, or what makes it.
+    kept : all that the chart depends on but the theme: it is then made once for all who see the same.
     alt_text : says what it shows to those who cannot see it.
     name : of the figure, a part of its file's name; without one nothing is offered.
     caption : a line under it.
     how : passed on to `st.vega_lite_chart`.
     """
-    st.vega_lite_chart(dressed(chart).to_dict(validate=schemapi.DEBUG_MODE), alt=alt_text, **how)
+    make = chart if callable(chart) else lambda: chart
+    if kept:
+        spec = _spec((name, *kept), tokens() is theme.DARK, make)
+    else:
+        spec = dressed(make()).to_dict(validate=schemapi.DEBUG_MODE)
+    st.vega_lite_chart(spec, alt=alt_text, **how)
     if name:
-        under(lambda: dressed(chart), name, caption)
+        under(lambda: dressed(make()), name, caption)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _spec(kept: tuple[Any, ...], dark: bool, _make: Callable[[], Any]) -> dict[str, Any]:
+    """A chart as Vega-Lite; Altair takes some 50 ms for one."""
+    return dict(dressed(_make()).to_dict(validate=schemapi.DEBUG_MODE))
 
 
 def dressed(chart: Any) -> Any:

@@ -1,6 +1,7 @@
 """How a clip's neighbourhood changes with depth: whose class it is, who stays, who comes, who goes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -61,23 +62,12 @@ def sentence(company: Company, layer: str) -> str:
 
 def draw_shares(company: Company, chosen: state.Selection, *, height: int) -> None:
     """Over depth: which part of the clip's neighbours shares its class."""
-    x = alt.X("layer:N", sort=company.layers, title=None, axis=charts.names(labelAngle=-45))
-    colours = alt.Scale(domain=["kNN, count", "NNK, weight"], range=list(theme.SERIES[:2]))
-    chart = (
-        alt.Chart(company.shares)
-        .mark_line(point=alt.OverlayMarkDef(size=60))
-        .encode(
-            x=x,
-            y=alt.Y("share:Q", title="share of its class", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
-            color=alt.Color("neighbours:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
-            tooltip=[alt.Tooltip("layer:N"), alt.Tooltip("neighbours:N"), alt.Tooltip("share:Q", format=".0%")],
-        )
-    )
     st.markdown("**Neighbours of its own class, layer by layer**")
     nnk = company.shares[company.shares["neighbours"] == "NNK, weight"]["share"]
     ends = f"{nnk.iloc[0]:.0%} at {company.layers[0]}, {nnk.iloc[-1]:.0%} at {company.layers[-1]}"
     charts.show(
-        (charts.chosen_layer(chosen.layer, x) + chart).properties(height=height),
+        lambda: _shares(company, chosen.layer).properties(height=height),
+        kept=(str(chosen.source.path), chosen.source.stamp, chosen.layer, chosen.clip.position, height),
         alt_text=f"Share of its own class by NNK weight: {ends}.",
         caption="Grey: the chosen layer.",
         name="own-class",
@@ -118,19 +108,49 @@ def draw_changes(company: Company, chosen: state.Selection) -> None:
     if table.empty:
         st.caption("The clip has no neighbour of positive weight at any layer.")
         return
+    told = f"{len(listed)} of {len(total)} clips that are NNK neighbours at some layer; size: weight."
+    charts.show(
+        lambda: _marks(table, [label[j] for j in listed], kinds, company.layers, chosen.layer),
+        kept=(str(chosen.source.path), chosen.source.stamp, chosen.layer, chosen.clip.position),
+        alt_text=f"{told} {sum(rows[j].class_name == own for j in listed)} of those listed are of the clip's class.",
+        caption=told,
+        name="stay-come-go",
+        key="changes",
+        on_select=choosing.clip_from("changes"),
+        selection_mode="pick",
+    )
+
+
+def _shares(company: Company, layer: str) -> Any:
+    x = alt.X("layer:N", sort=company.layers, title=None, axis=charts.names(labelAngle=-45))
+    colours = alt.Scale(domain=["kNN, count", "NNK, weight"], range=list(theme.SERIES[:2]))
+    lines = (
+        alt.Chart(company.shares)
+        .mark_line(point=alt.OverlayMarkDef(size=60))
+        .encode(
+            x=x,
+            y=alt.Y("share:Q", title="share of its class", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
+            color=alt.Color("neighbours:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
+            tooltip=[alt.Tooltip("layer:N"), alt.Tooltip("neighbours:N"), alt.Tooltip("share:Q", format=".0%")],
+        )
+    )
+    return charts.chosen_layer(layer, x) + lines
+
+
+def _marks(table: pd.DataFrame, lines: list[str], kinds: list[str], layers: list[str], layer: str) -> Any:
     x = alt.X(
         "layer:N",
-        sort=company.layers,
+        sort=layers,
         title=None,
         axis=charts.names(labelAngle=-45),
-        scale=alt.Scale(domain=company.layers),
+        scale=alt.Scale(domain=layers),
     )
     marks = (
         alt.Chart(table)
         .mark_point(filled=True, opacity=1, cursor="pointer")
         .encode(
             x=x,
-            y=alt.Y("neighbour:N", sort=[label[j] for j in listed], title=None, axis=charts.names(labelLimit=260)),
+            y=alt.Y("neighbour:N", sort=lines, title=None, axis=charts.names(labelLimit=260)),
             size=alt.Size("weight:Q", scale=alt.Scale(domain=[0, 1], range=[25, 240]), legend=None),
             color=alt.Color(
                 "class:N",
@@ -142,13 +162,4 @@ def draw_changes(company: Company, chosen: state.Selection) -> None:
         )
         .add_params(alt.selection_point(name="pick", fields=["name"], on="click", toggle=False))
     )
-    told = f"{len(listed)} of {len(total)} clips that are NNK neighbours at some layer; size: weight."
-    charts.show(
-        (charts.chosen_layer(chosen.layer, x) + marks).properties(height=20 * len(listed) + 90),
-        alt_text=f"{told} {sum(rows[j].class_name == own for j in listed)} of those listed are of the clip's class.",
-        caption=told,
-        name="stay-come-go",
-        key="changes",
-        on_select=choosing.clip_from("changes"),
-        selection_mode="pick",
-    )
+    return (charts.chosen_layer(layer, x) + marks).properties(height=20 * len(lines) + 90)

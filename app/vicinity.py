@@ -56,8 +56,33 @@ def tables(
 
 def draw(chosen: state.Selection, *, height: int) -> None:
     """The drawing; a click on a clip chooses it."""
-    source, text = chosen.source, charts.tokens()["text"]
+    source = chosen.source
     clips, edges, left_out = tables(str(source.path), source.stamp, chosen.layer, chosen.clip.position, source.rows)
+    between = int((edges["edge"] == BETWEEN).sum())
+    near = int((clips["steps"] == 1).sum())
+    caption = (
+        f"{near} clips one step away, {len(clips) - 1 - near} two; thick: heavy. Dashed: {between} of {len(edges)} "
+        f"edges join two classes." + (f" {left_out} clips within reach are left out." if left_out else "")
+    )
+    st.markdown(
+        "**NNK graph round the clip**",
+        help="An edge joins a clip to those that describe it (positive weight). Large ring: this clip. Click a clip to "
+        "choose it.",
+    )
+    charts.show(
+        lambda: _chart(clips, edges, height),
+        kept=(str(source.path), source.stamp, chosen.layer, chosen.clip.position, height),
+        alt_text=f"NNK graph of {len(clips)} clips round {chosen.clip.name} at {chosen.layer}. {caption}",
+        caption=caption,
+        name="nnk-graph",
+        key="vicinity",
+        on_select=choosing.clip_from("vicinity"),
+        selection_mode="pick",
+    )
+
+
+def _chart(clips: pd.DataFrame, edges: pd.DataFrame, height: int) -> Any:
+    text = charts.tokens()["text"]
     kinds = list(dict.fromkeys([*clips["shown as"][clips["shown as"] != OTHER]]))
     order = [*kinds, *([OTHER] if (clips["shown as"] == OTHER).any() else [])]
     colours = [*theme.SERIES[: len(kinds)], charts.tokens()["muted"]][: len(order)]
@@ -65,7 +90,6 @@ def draw(chosen: state.Selection, *, height: int) -> None:
     bare = alt.Axis(labels=False, ticks=False, grid=False, domain=False)
     scale = alt.Scale(domain=[-1.12, 1.12])
     x, y = alt.X("x:Q", axis=bare, title=None, scale=scale), alt.Y("y:Q", axis=bare, title=None, scale=scale)
-    between = int((edges["edge"] == BETWEEN).sum())
     kind = alt.Scale(domain=[WITHIN, BETWEEN], range=[charts.tokens()["muted"], theme.SERIES[1]])
     lines = (
         alt.Chart(edges)
@@ -73,8 +97,8 @@ def draw(chosen: state.Selection, *, height: int) -> None:
         .encode(
             x=x,
             y=y,
-            x2="x2",
-            y2="y2",
+            x2=alt.X2("x2"),
+            y2=alt.Y2("y2"),
             color=alt.value(charts.tokens()["muted"]),
             opacity=alt.value(0.55),
             strokeWidth=alt.StrokeWidth("weight:Q", scale=alt.Scale(domain=[0, 1], range=[0.7, 5]), legend=None),
@@ -100,22 +124,4 @@ def draw(chosen: state.Selection, *, height: int) -> None:
         .add_params(alt.selection_point(name="pick", fields=["name"], on="click", toggle=False))
     )
     here = alt.Chart(clips.head(1)).mark_point(size=420, strokeWidth=2.6, color=text, filled=False).encode(x=x, y=y)
-    near = int((clips["steps"] == 1).sum())
-    caption = (
-        f"{near} clips one step away, {len(clips) - 1 - near} two; thick: heavy. Dashed: {between} of {len(edges)} "
-        f"edges join two classes." + (f" {left_out} clips within reach are left out." if left_out else "")
-    )
-    st.markdown(
-        "**NNK graph round the clip**",
-        help="An edge joins a clip to those that describe it (positive weight). Large ring: this clip. Click a clip to "
-        "choose it.",
-    )
-    charts.show(
-        alt.layer(lines, standing_out, here, points).properties(height=height),
-        alt_text=f"NNK graph of {len(clips)} clips round {chosen.clip.name} at {chosen.layer}. {caption}",
-        caption=caption,
-        name="nnk-graph",
-        key="vicinity",
-        on_select=choosing.clip_from("vicinity"),
-        selection_mode="pick",
-    )
+    return alt.layer(lines, standing_out, here, points).properties(height=height)
