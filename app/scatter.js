@@ -1,5 +1,5 @@
 // Points that can be pointed at, chosen and encircled. Called again on the same node with new data: one plane a root.
-// app/scatter.py joins this with what stgcn_lens/viz/draw.js holds (`el`, `clamp`, `fitPixels`, `sizeOf`).
+// app/scatter.py joins this with what stgcn_lens/viz holds (`decode`, `el`, `clamp`, `fitPixels`, `sizeOf`).
 
 const RADIUS = 4.1; // pixels of a point
 const REACH = 11; // pixels beside a point in which it is taken
@@ -24,10 +24,6 @@ export default function mount({ parentElement, data, setTriggerValue }) {
 function polygon(ctx, corners) {
   corners.forEach(([x, y], i) => (i ? ctx.lineTo(x, y) : ctx.moveTo(x, y)));
   ctx.closePath();
-}
-
-function numbers(text, Type) {
-  return new Type(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 }
 
 function makeScatter(root) {
@@ -123,8 +119,8 @@ function makeScatter(root) {
     over.style.height = points.style.height = `${data.height}px`;
     for (const canvas of [over, points]) sizes.delete(canvas);
     over.setAttribute("aria-label", data.alt);
-    const of = numbers(data.of, Uint16Array);
-    scatter.points = { n: of.length, xy: numbers(data.xy, Uint16Array), of, flags: numbers(data.flags, Uint8Array), names: data.names };
+    const of = decode(data.of, Uint16Array);
+    scatter.points = { n: of.length, xy: decode(data.xy, Uint16Array), of, flags: decode(data.flags, Uint8Array), names: data.names };
     near = -1;
     path = null;
     legend.replaceChildren();

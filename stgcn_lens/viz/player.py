@@ -204,8 +204,8 @@ def script() -> str:
 
 
 def drawing() -> str:
-    """The part of it that knows canvases, for others that draw on them."""
-    return _script("draw")
+    """The part of it that unpacks numbers and knows canvases, for others that draw on them."""
+    return f"{_script('unpack')}\n{_script('draw')}"
 
 
 def _script(name: str) -> str:
